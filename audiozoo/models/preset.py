@@ -1,0 +1,34 @@
+"""What the zoo knows of a named model, before any array exists."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from audiozoo.weights.published import Published
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """A model and its card. `model.config` is a frozen dataclass; `model.dtype` is the type it computes in."""
+
+    model: nn.Module
+    task: str  # "speech-to-text", "voice-activity", "pitch", …
+    sample_rate: int  # hertz, of the waveform that the model takes
+    summary: str  # one line, for lists
+    paper: str  # authors, year, arXiv number
+    licence: str  # of the published weights
+    parameters: int  # exact count of trainable parameters
+    shortest: int  # the fewest samples that give an answer
+    small: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # config changes that make a quick test twin
+    published: tuple[Published, ...] = ()  # where its weights can be had, the preferred source first
+    streams: bool = False  # has `initial_state(batch)` and `stream(chunk, state)`
+    leaks: str = ""  # why a padded clip differs from the same clip alone, for models defined so; else empty
+    reference: str = ""  # published figures of merit, with their source
+
+    def init(self, key: jax.Array) -> Mapping[str, Any]:
+        """Fresh variables: a nested dict of arrays."""
+        return self.model.init(key, jnp.zeros((1, self.shortest)))

