@@ -32,3 +32,14 @@ class Preset:
     def init(self, key: jax.Array) -> Mapping[str, Any]:
         """Fresh variables: a nested dict of arrays."""
         return self.model.init(key, jnp.zeros((1, self.shortest)))
+
+    def with_changes(self, **changes: Any) -> "Preset":
+        """The same card around a model with other settings: fields of its config, and `dtype`.
+
+        Raises:
+            TypeError: a name that is neither a field of the config nor `dtype`.
+        """
+        model = self.model
+        if "dtype" in changes:
+            model = model.clone(dtype=changes.pop("dtype"))
+        return dataclasses.replace(self, model=model.clone(config=dataclasses.replace(model.config, **changes)))

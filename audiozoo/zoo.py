@@ -1,0 +1,295 @@
+"""All models in plain sight: list them, read about them, create them, load them with their published weights."""
+
+import dataclasses
+import difflib
+import fnmatch
+import importlib
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from audiozoo import weights
+from audiozoo.models.preset import Preset
+from audiozoo.weights.published import HubFile, JoinedFile, LocalFile, PackageFile, Published, Source
+
+PRESETS: dict[str, Preset] = {}
+for _family in ("crepe", "silero_vad", "whisper"):  # replaced by plain imports as soon as all three are there
+    if importlib.util.find_spec(f"audiozoo.models.{_family}"):
+        PRESETS.update(importlib.import_module(f"audiozoo.models.{_family}").PRESETS)
+
+
+class UnknownModel(KeyError):
+    """No preset has this name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # KeyError would show the message's repr
+
+
+class WeightsUnavailable(OSError):
+    """No publication of a model's weights could be had."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Info:
+    """The card of a model. `str()` of it is made for people."""
+
+    name: str
+    summary: str
+    task: str
+    sample_rate: int  # hertz
+    parameters: int
+    paper: str
+    licence: str  # of the published weights
+    sources: tuple[str, ...]  # where the weights come from, the preferred one first; empty if they are not published
+    download: int  # bytes to fetch from the preferred source
+    cached: bool  # whether `load` needs no network
+    streams: bool
+    figures: str  # published figures of merit, with their source
+
+    def __str__(self) -> str:
+        size = f"{self.download / 1e6:,.0f} MB, {'cached' if self.cached else 'not downloaded yet'}"
+        rows = {
+            "task": self.task + (", streaming" if self.streams else ""),
+            "sample rate": f"{self.sample_rate:,} Hz",
+            "parameters": f"{self.parameters:,}",
+            "paper": self.paper,
+            "licence": self.licence,
+            "weights": size if self.sources else "none published",
+            **{f"source {number}": source for number, source in enumerate(self.sources, start=1)},
+            "figures": self.figures,
+        }
+        width = max(map(len, rows))
+        lines = (f"  {label:<{width}}  {value}" for label, value in rows.items() if value)
+        return "\n".join((f"{self.name}: {self.summary}", *lines))
+
+
+def list_models(pattern: str = "*", *, task: str | None = None, pretrained: bool | None = None) -> list[str]:
+    """The names that match a shell pattern, sorted; of one `task`, with (or without) published weights, if asked."""
+    return sorted(
+        name
+        for name, preset in PRESETS.items()
+        if fnmatch.fnmatchcase(name, pattern)
+        and task in (None, preset.task)
+        and pretrained in (None, bool(preset.published))
+    )
+
+
+def preset(name: str) -> Preset:
+    """What the zoo knows of a model.
+
+    Raises:
+        UnknownModel: no such name; the message suggests the nearest ones.
+    """
+    if name not in PRESETS:
+        near = difflib.get_close_matches(str(name).lower().replace("-", "_").replace(".", "_"), PRESETS)
+        hint = f"did you mean {_alternatives(near)}?" if near else "audiozoo.list_models() names them all"
+        raise UnknownModel(f"no model is called {name!r}; {hint}")
+    return PRESETS[name]
+
+
+def info(name: str) -> Info:
+    """The card of a model: what it is for, its size, its paper, where its weights come from."""
+    card = preset(name)
+    first = _sources(card.published[0]) if card.published else ()
+    return Info(
+        name=name,
+        summary=card.summary,
+        task=card.task,
+        sample_rate=card.sample_rate,
+        parameters=card.parameters,
+        paper=card.paper,
+        licence=card.licence,
+        sources=tuple(_describe(publication) for publication in card.published),
+        download=sum(source.size for source in first if isinstance(source, HubFile | PackageFile)),
+        cached=any(_cached(publication) for publication in card.published),
+        streams=card.streams,
+        figures=card.reference,
+    )
+
+
+def create(name: str, **changes: Any) -> nn.Module:
+    """A model without weights: `model.init(key, waveform)` makes fresh ones. `changes` go to its config and `dtype`.
+
+    Raises:
+        UnknownModel: no such name.
+        TypeError: a change that the model's config has no field for.
+    """
+    return _changed(name, changes).model
+
+
+def load(
+    name_or_path: str | Path, *, dtype: Any = None, offline: bool | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    """A model and its weights: published ones by name, or those that `save` wrote at a path.
+
+    `dtype` (float32 if None) is what the model computes in and what its parameters are stored in. Publications are
+    tried in order, one that is already in the cache first; `offline` (None: the environment's AUDIOZOO_OFFLINE) uses
+    nothing but the cache.
+
+    Raises:
+        UnknownModel: no such name.
+        WeightsUnavailable: no publication could be had; the message says why, one by one.
+        FileNotFoundError, ValueError: no such file, or not one that `save` wrote.
+    """
+    if isinstance(name_or_path, Path) or (name_or_path not in PRESETS and _looks_like_a_path(name_or_path)):
+        return _load_file(Path(name_or_path), dtype)
+    card = preset(name_or_path)
+    publication, found = _obtain(name_or_path, offline, only=("weights",))
+    arrays = weights.read(found["weights"], publication.format)
+    variables = weights.to_variables(arrays, jax.eval_shape(card.init, jax.random.key(0)), publication.renames)
+    return create(name_or_path, dtype=dtype or jnp.float32), _on_device(variables, dtype or jnp.float32)
+
+
+def files(name: str, *, offline: bool | None = None) -> dict[str, Path]:
+    """All published files of a model ("weights", and what goes with them: "tokenizer", "config"), fetched if need be.
+
+    Raises:
+        UnknownModel, WeightsUnavailable: as `load`.
+    """
+    return _obtain(name, offline)[1]
+
+
+def save(path: str | Path, name: str, variables: Mapping[str, Any], **changes: Any) -> Path:
+    """Writes `variables` of `create(name, **changes)` to a safetensors file that `load` takes.
+
+    A folder gets `model.safetensors`. Returns the file's path.
+
+    Raises:
+        UnknownModel, TypeError: as `create`.
+        ValueError: variables that are not this model's.
+    """
+    path = Path(path)
+    target = path / "model.safetensors" if path.is_dir() else path
+    card = _changed(name, changes)
+    _check_variables(card, variables, f"variables of {name}")
+    settings = {**dataclasses.asdict(card.model.config), "dtype": jnp.dtype(card.model.dtype).name}
+    weights.save(target, variables, {"model": name, "settings": json.dumps(settings)})
+    return target
+
+
+def _changed(name: str, changes: Mapping[str, Any]) -> Preset:
+    card = preset(name)
+    fields = [field.name for field in dataclasses.fields(card.model.config)] + ["dtype"]
+    unknown = [change for change in changes if change not in fields]
+    if unknown:
+        near = [match for change in unknown for match in difflib.get_close_matches(change, fields, n=1)]
+        hint = f"did you mean {_alternatives(near)}? " if near else ""
+        raise TypeError(f"{name} has no setting {_alternatives(unknown)}; {hint}It has: {', '.join(fields)}")
+    return card.with_changes(**changes)
+
+
+def _obtain(name: str, offline: bool | None, only: tuple[str, ...] | None = None) -> tuple[Published, dict[str, Path]]:
+    """The first publication that is cached, else the first that can be fetched, and its local files."""
+    card = preset(name)
+    if not card.published:
+        raise WeightsUnavailable(
+            f"no weights of {name} are published; audiozoo.create({name!r}) makes an untrained one"
+        )
+    reasons: dict[str, str] = {}
+    for cached_only in (True, offline):
+        for publication in card.published:
+            wanted = {key: source for key, source in publication.files.items() if only is None or key in only}
+            try:
+                return publication, {key: weights.fetch(source, offline=cached_only) for key, source in wanted.items()}
+            except (OSError, ValueError, LookupError, RuntimeError, ImportError) as error:
+                reasons[_describe(publication)] = str(error)
+        if offline:
+            break
+    listed = "\n".join(f"  {source}: {reason}" for source, reason in reasons.items())
+    raise WeightsUnavailable(f"the weights of {name} could not be had from any of their sources:\n{listed}")
+
+
+def _load_file(path: Path, dtype: Any) -> tuple[nn.Module, dict[str, Any]]:
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.exists():
+        raise FileNotFoundError(f"no model at {path}: neither a file, nor a folder with model.safetensors")
+    variables, metadata = weights.load(file)
+    if "model" not in metadata or "settings" not in metadata:
+        raise ValueError(f"{file} does not say which model it is of; audiozoo.save writes files that do")
+    settings = {key: _hashable(value) for key, value in json.loads(metadata["settings"]).items()}
+    dtype = jnp.dtype(dtype or settings.pop("dtype", "float32"))
+    card = _changed(metadata["model"], {**settings, "dtype": dtype.type})
+    _check_variables(card, variables, str(file))
+    return card.model, _on_device(variables, dtype)
+
+
+def _check_variables(card: Preset, variables: Mapping[str, Any], what: str) -> None:
+    """Paths and shapes as the model declares them, or one error that lists every difference."""
+    wanted = _flat_shapes(jax.eval_shape(card.init, jax.random.key(0)))
+    given = _flat_shapes(variables)
+    if wanted != given:
+        lines = [
+            f"  {path}: {given.get(path, 'missing')}, not {wanted.get(path, 'a part of this model')}"
+            for path in sorted(wanted.keys() | given.keys())
+            if wanted.get(path) != given.get(path)
+        ]
+        raise ValueError(f"{what} do not fit the model:\n" + "\n".join(lines))
+
+
+def _flat_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(variables)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape) for path, leaf in leaves}
+
+
+def _on_device(variables: Mapping[str, Any], dtype: Any) -> dict[str, Any]:
+    """JAX arrays: parameters in `dtype`, statistics and buffers in float32."""
+
+    def place(path: tuple[Any, ...], value: Any) -> jax.Array:
+        if not jnp.issubdtype(value.dtype, jnp.floating):
+            return jnp.asarray(value)
+        return jnp.asarray(value, dtype if path[0].key == "params" else jnp.float32)
+
+    return jax.tree_util.tree_map_with_path(place, dict(variables))
+
+
+def _sources(publication: Published) -> tuple[Source, ...]:
+    """What has to be downloaded: each archive once, parts instead of what they make."""
+
+    def parts(source: Source) -> Iterator[Source]:
+        if isinstance(source, JoinedFile):
+            yield from source.parts
+        else:
+            yield source
+
+    found = [part for source in publication.files.values() for part in parts(source)]
+    return tuple({getattr(source, "sha256", "") or str(source): source for source in found}.values())
+
+
+def _describe(publication: Published) -> str:
+    names = []
+    for source in _sources(publication):
+        match source:
+            case HubFile():
+                names.append(f"hub {source.repository}")
+            case PackageFile():
+                names.append(f"package {source.package} {source.version}")
+            case LocalFile():
+                names.append(f"file {source.path}")
+    return f"{', '.join(dict.fromkeys(names))} ({publication.format})"
+
+
+def _cached(publication: Published) -> bool:
+    try:
+        for source in publication.files.values():
+            weights.fetch(source, offline=True)
+    except (OSError, ValueError, LookupError, RuntimeError, ImportError):
+        return False
+    return True
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return Path(text).exists() or "/" in text or text.endswith(".safetensors")
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+
+
+def _alternatives(names: list[str]) -> str:
+    return " or ".join(map(repr, names))
