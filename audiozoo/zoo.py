@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from audiozoo import weights
-from audiozoo.models.preset import Preset
+from audiozoo.models.preset import Model, Preset
 from audiozoo.weights.published import HubFile, JoinedFile, LocalFile, PackageFile, Published, Source
 
 PRESETS: dict[str, Preset] = {}
@@ -113,7 +112,7 @@ def info(name: str) -> Info:
     )
 
 
-def create(name: str, **changes: Any) -> nn.Module:
+def create(name: str, **changes: Any) -> Model:
     """A model without weights: `model.init(key, waveform)` makes fresh ones. `changes` go to its config and `dtype`.
 
     Raises:
@@ -123,9 +122,7 @@ def create(name: str, **changes: Any) -> nn.Module:
     return _changed(name, changes).model
 
 
-def load(
-    name_or_path: str | Path, *, dtype: Any = None, offline: bool | None = None
-) -> tuple[nn.Module, dict[str, Any]]:
+def load(name_or_path: str | Path, *, dtype: Any = None, offline: bool | None = None) -> tuple[Model, dict[str, Any]]:
     """A model and its weights: published ones by name, or those that `save` wrote at a path.
 
     `dtype` (float32 if None) is what the model computes in and what its parameters are stored in. Publications are
@@ -205,7 +202,7 @@ def _obtain(name: str, offline: bool | None, only: tuple[str, ...] | None = None
     raise WeightsUnavailable(f"the weights of {name} could not be had from any of their sources:\n{listed}")
 
 
-def _load_file(path: Path, dtype: Any) -> tuple[nn.Module, dict[str, Any]]:
+def _load_file(path: Path, dtype: Any) -> tuple[Model, dict[str, Any]]:
     file = path / "model.safetensors" if path.is_dir() else path
     if not file.exists():
         raise FileNotFoundError(f"no model at {path}: neither a file, nor a folder with model.safetensors")

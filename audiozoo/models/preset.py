@@ -10,12 +10,14 @@ import jax.numpy as jnp
 
 from audiozoo.weights.published import Published
 
+Model = nn.Module  # the rooms that handle models without knowing what they are made of say this
+
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
     """A model and its card. `model.config` is a frozen dataclass; `model.dtype` is the type it computes in."""
 
-    model: nn.Module
+    model: Model
     task: str  # "speech-to-text", "voice-activity", "pitch", …
     sample_rate: int  # hertz, of the waveform that the model takes
     summary: str  # one line, for lists
