@@ -1,0 +1,150 @@
+"""Runs contenders in turn (A B C A B C …), each in its own process with the same two threads, and reports medians.
+
+The first call of each, which compiles or warms up, is kept apart from the warm ones. Memory is the peak of the whole
+process. Nothing here judges: it measures and writes down.
+"""
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+THREADS = 2
+ROOT = Path(__file__).parents[1]
+PACKAGES = (
+    "jax",
+    "flax",
+    "torch",
+    "transformers",
+    "faster-whisper",
+    "ctranslate2",
+    "onnxruntime",
+    "torchcrepe",
+    "numpy",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What one contender did in one race."""
+
+    race: str
+    contender: str
+    setup: float  # seconds to import, load weights, and be ready
+    first: float  # seconds of the first call, compilation included
+    warm: tuple[float, ...]  # seconds of each later call
+    peak_mib: float
+    answer: Any
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.warm)
+
+
+class Contender:
+    """A worker process that runs one contender when asked."""
+
+    def __init__(self, module: str, name: str, settings: Mapping[str, Any]) -> None:
+        command = [sys.executable, "-m", "benchmarks.worker", module, name, json.dumps(settings)]
+        self.name = name
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.setup = float(self._hear()["setup"])
+
+    def run(self) -> dict[str, Any]:
+        print("run", file=self.process.stdin, flush=True)
+        return self._hear()
+
+    def close(self) -> None:
+        self.process.communicate()
+
+    def _hear(self) -> dict[str, Any]:
+        stdout = self.process.stdout
+        line = stdout.readline() if stdout else ""
+        if not line:
+            raise RuntimeError(f"contender {self.name!r} ended with status {self.process.wait()}; its error is above")
+        return json.loads(line)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This environment with every library's threads set alike."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    return {**os.environ, **dict.fromkeys(names, str(THREADS)), "TOKENIZERS_PARALLELISM": "false", **more}
+
+
+def race(name: str, module: str, contenders: Sequence[str], settings: Mapping[str, Any], repeats: int = 5) -> list[Row]:
+    """One race: every contender set up and warmed, then `repeats` rounds in which each runs once."""
+    print(f"{name}: {', '.join(contenders)}", file=sys.stderr)
+    workers = [Contender(module, contender, settings) for contender in contenders]
+    firsts = [worker.run() for worker in workers]
+    rounds = [[worker.run() for worker in workers] for _ in range(repeats)]
+    for worker in workers:
+        worker.close()
+    return [
+        Row(
+            race=name,
+            contender=worker.name,
+            setup=worker.setup,
+            first=firsts[i]["seconds"],
+            warm=tuple(results[i]["seconds"] for results in rounds),
+            peak_mib=rounds[-1][i]["peak_mib"] if rounds else firsts[i]["peak_mib"],
+            answer=firsts[i]["answer"],
+        )
+        for i, worker in enumerate(workers)
+    ]
+
+
+def table(rows: Iterable[Row], ours: str = "audiozoo") -> str:
+    """A Markdown table; the ratio is a contender's median over ours: above 1, audiozoo is ahead of it."""
+    rows = list(rows)
+    own = {row.race: row.median for row in rows if row.contender == ours}
+    lines = [
+        "| what | contender | warm median s | min–max s | time / audiozoo's | first call s | setup s | peak MiB |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ratio = "" if row.contender == ours else f"{row.median / own[row.race]:.2f}"
+        lines.append(
+            f"| {row.race} | {row.contender} | {row.median:.3f} | {min(row.warm):.3f}–{max(row.warm):.3f} | {ratio} "
+            f"| {row.first:.2f} | {row.setup:.2f} | {row.peak_mib:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def machine() -> str:
+    """One paragraph that says what ran where."""
+    cpu = next(
+        (line.split(":")[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor(),
+    )
+    memory = next((int(line.split()[1]) / 2**20 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    versions = []
+    for package in PACKAGES:
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return (
+        f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; {platform.system()}, Python {platform.python_version()}; "
+        f"{', '.join(versions)}; {THREADS} threads each."
+    )
+
+
+def save(path: Path, rows: Sequence[Row]) -> None:
+    """The raw figures as JSON, so that a table can be made again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps({"machine": machine(), "rows": [dataclasses.asdict(row) for row in rows]}, indent=1) + "\n"
+    )
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines() if Path(path).exists() else []
