@@ -182,7 +182,7 @@ def _mono_array(array: Any) -> Samples:
     if array.ndim not in (1, 2):
         raise AudioError(f"the array has shape {array.shape}; samples are (time,) or (time, channels)")
     if not array.size:
-        raise AudioError(f"the array: holds no samples (its shape is {array.shape})")
+        raise AudioError(f"the array holds no samples (its shape is {array.shape})")
     if array.ndim == 2 and array.shape[1] > array.shape[0]:
         raise AudioError(f"the array has shape {array.shape}; samples are (time, channels): transpose it")
     if array.dtype == np.int16:

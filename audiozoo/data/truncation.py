@@ -11,6 +11,7 @@ import soundfile
 
 # Sizes that writers to a pipe put in a header because they cannot know better: any size is right.
 UNKNOWN_SIZE = 0x7FFFF000
+UNKNOWN_FRAMES = 2**62
 SIZES = re.compile(r"^\s*(?:data|SSND|Data Size|Data size)\s*:\s*(\d+)(?: \(should be (\d+)\))?", re.MULTILINE)
 FILE_LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)
 MPEG_FRAME = 1152  # samples; the length of an MPEG stream is known to a frame or two, or estimated
@@ -18,6 +19,8 @@ MPEG_FRAME = 1152  # samples; the length of an MPEG stream is known to a frame o
 
 def check_header(file: soundfile.SoundFile) -> str | None:
     """What is wrong with the file's length, as far as can be said before decoding."""
+    if file.frames > UNKNOWN_FRAMES:  # FLAC that was written to a pipe; libsndfile cannot read it
+        return "does not say how long it is; save it anew with an audio editor or ffmpeg"
     log = file.extra_info
     length = FILE_LENGTH.search(log)
     for promised, found in SIZES.findall(log):
