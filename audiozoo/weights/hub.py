@@ -1,0 +1,149 @@
+"""Files of model-hub repositories, through huggingface_hub: its endpoint, credentials, proxies and transfer protocols.
+
+Where no SHA-256 is published beforehand, the file is held against the digest that the hub itself declares for that
+immutable commit: the object id of large files is a SHA-256, that of small ones the SHA-1 of a git blob.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audiozoo.weights.errors import DownloadError, IntegrityError, NotFoundError, WeightsError
+from audiozoo.weights.published import HubFile
+
+_TRIES = 3
+_PAUSE = 0.5  # seconds before the second try; doubled for each further one
+
+
+def describe(source: HubFile) -> str:
+    return f"{source.path} of {source.repository} at {source.revision[:12]}"
+
+
+def already_here(source: HubFile) -> Path | None:
+    """The file in huggingface_hub's own cache, if another tool has put it there; not checked."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(source.repository, source.path, revision=source.revision)
+    return Path(found).resolve() if isinstance(found, str) else None
+
+
+def declared(source: HubFile) -> tuple[str, int]:
+    """The digest (SHA-256, or git's SHA-1) and the size that the hub declares for the file at that commit.
+
+    Raises:
+        IntegrityError: the hub declares none, or answers for another commit.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(source.repository, source.path, revision=source.revision, endpoint=_endpoint())
+    metadata = _asked(source, lambda: get_hf_file_metadata(url, endpoint=_endpoint()))
+    etag = (metadata.etag or "").lower()
+    if metadata.commit_hash != source.revision:
+        raise IntegrityError(
+            f"{describe(source)}: the hub answers for the commit {metadata.commit_hash}; a revision must be a full one"
+        )
+    if not re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", etag):
+        raise IntegrityError(
+            f"{describe(source)}: no digest is published for it, and the hub declares none ({etag or 'no etag'}), "
+            "so it cannot be checked. Give the source a SHA-256."
+        )
+    return etag, metadata.size or 0
+
+
+def matches(path: Path, digest: str) -> bool:
+    """Whether the file has the digest: a SHA-256 (64 digits) or the SHA-1 of a git blob (40)."""
+    if len(digest) == 64:
+        made: Any = hashlib.sha256()
+    else:
+        made = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            made.update(block)
+    return made.hexdigest() == digest
+
+
+def download(source: HubFile, part: Path, report: Callable[[int], None]) -> None:
+    """Fetch the file into `part`. It is whole afterwards, but not yet checked.
+
+    Raises:
+        NotFoundError: the hub has no such repository, revision or file, or shows it only to others.
+        DownloadError: the hub could not be reached.
+    """
+    from huggingface_hub import hf_hub_download
+
+    # The library keeps its half-done downloads in this folder, and goes on from them after a break.
+    folder = part.with_name(f"{part.name.removesuffix('.part')}.hub.part")
+
+    def ask() -> str:
+        return hf_hub_download(
+            source.repository,
+            source.path,
+            revision=source.revision,
+            local_dir=folder,
+            force_download=False,
+            endpoint=_endpoint(),
+            tqdm_class=_reporting(report),
+        )
+
+    os.replace(_asked(source, ask), part)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None  # read now: the library reads it when it is imported
+
+
+def _asked(source: HubFile, ask: Callable[[], Any]) -> Any:
+    """What `ask` gives, tried again while the network fails, its errors told in our words."""
+    import httpx2
+    from huggingface_hub import errors
+
+    trouble: Exception | None = None
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE * 2 ** (attempt - 1))
+        try:
+            return ask()
+        except WeightsError:
+            raise
+        except errors.GatedRepoError as error:
+            raise NotFoundError(
+                f"{describe(source)} is shown only to those who accepted its terms: do so on the hub's page of "
+                f"{source.repository}, and log in with `hf auth login`"
+            ) from error
+        except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.RemoteEntryNotFoundError) as error:
+            raise NotFoundError(f"the hub has no {describe(source)} ({type(error).__name__})") from error
+        except errors.OfflineModeIsEnabled as error:
+            raise DownloadError(f"{describe(source)}: HF_HUB_OFFLINE is set; unset it") from error
+        except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, httpx2.HTTPError) as error:
+            trouble = error.__cause__ if isinstance(error.__cause__, Exception) else error
+        except OSError as error:
+            if error.errno is not None:  # of this machine's disk, not of the hub
+                raise
+            trouble = error
+    raise DownloadError(
+        f"{describe(source)} could not be fetched: {str(trouble).splitlines()[0] if str(trouble) else trouble!r}. "
+        "Check the network (and HF_ENDPOINT, if you set it), and try again."
+    ) from trouble
+
+
+def _reporting(report: Callable[[int], None]) -> type:
+    """A stand-in for the library's progress bar that draws nothing and passes the count on."""
+    from huggingface_hub.utils import tqdm
+
+    class Reporting(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **(kwargs | {"disable": True}))
+            self._done = float(kwargs.get("initial") or 0)
+
+        def update(self, n: float | None = 1) -> bool | None:
+            self._done += n or 0
+            report(int(self._done))
+            return None
+
+    return Reporting
