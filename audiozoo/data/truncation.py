@@ -27,7 +27,7 @@ def check_header(file: soundfile.SoundFile) -> str | None:
         present = int(found or (length[1] if length else promised))
         if present < int(promised) < UNKNOWN_SIZE:
             return _cut_off(f"its header promises {int(promised):,} bytes of samples, {present:,} are there")
-    if "File ended unexpectedly without an End-Of-Stream" in log:
+    if "Last page lacks an end-of-stream bit" in log:
         return _cut_off("its Ogg stream has no end")
     return None
 
