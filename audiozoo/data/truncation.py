@@ -13,6 +13,7 @@ import soundfile
 UNKNOWN_SIZE = 0x7FFFF000
 UNKNOWN_FRAMES = 2**62
 SIZES = re.compile(r"^\s*(?:data|SSND|Data Size|Data size)\s*:\s*(\d+)(?: \(should be (\d+)\))?", re.MULTILINE)
+OGG_WITHOUT_END = ("Last page lacks an end-of-stream bit", "Junk after the last page")  # between pages; inside one
 FILE_LENGTH = re.compile(r"^Length : (\d+)", re.MULTILINE)
 MPEG_FRAME = 1152  # samples; the length of an MPEG stream is known to a frame or two, or estimated
 
@@ -27,7 +28,7 @@ def check_header(file: soundfile.SoundFile) -> str | None:
         present = int(found or (length[1] if length else promised))
         if present < int(promised) < UNKNOWN_SIZE:
             return _cut_off(f"its header promises {int(promised):,} bytes of samples, {present:,} are there")
-    if "Last page lacks an end-of-stream bit" in log:
+    if any(sign in log for sign in OGG_WITHOUT_END):
         return _cut_off("its Ogg stream has no end")
     return None
 
