@@ -18,7 +18,7 @@ from audiozoo.models.preset import Model, Preset
 from audiozoo.weights.published import HubFile, JoinedFile, LocalFile, PackageFile, Published, Source
 
 PRESETS: dict[str, Preset] = {}
-for _family in ("crepe", "silero_vad", "whisper"):  # replaced by plain imports as soon as all three are there
+for _family in ("crepe", "silero_vad", "whisper_presets"):  # replaced by plain imports as soon as all three are there
     if importlib.util.find_spec(f"audiozoo.models.{_family}"):
         PRESETS.update(importlib.import_module(f"audiozoo.models.{_family}").PRESETS)
 
