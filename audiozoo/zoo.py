@@ -3,24 +3,29 @@
 import dataclasses
 import difflib
 import fnmatch
-import importlib
-import importlib.util
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from audiozoo import weights
+from audiozoo.models import crepe, silero_vad, whisper_presets
 from audiozoo.models.preset import Model, Preset
+from audiozoo.weights import layout
 from audiozoo.weights.published import HubFile, JoinedFile, LocalFile, PackageFile, Published, Source
 
-PRESETS: dict[str, Preset] = {}
-for _family in ("crepe", "silero_vad", "whisper_presets"):  # replaced by plain imports as soon as all three are there
-    if importlib.util.find_spec(f"audiozoo.models.{_family}"):
-        PRESETS.update(importlib.import_module(f"audiozoo.models.{_family}").PRESETS)
+PRESETS: dict[str, Preset] = {
+    **crepe.PRESETS,
+    **silero_vad.PRESETS,
+    **whisper_presets.PRESETS,
+}
+
+
+Obtained = TypeVar("Obtained")
 
 
 class UnknownModel(KeyError):
@@ -136,11 +141,10 @@ def load(name_or_path: str | Path, *, dtype: Any = None, offline: bool | None = 
     """
     if isinstance(name_or_path, Path) or (name_or_path not in PRESETS and _looks_like_a_path(name_or_path)):
         return _load_file(Path(name_or_path), dtype)
-    card = preset(name_or_path)
-    publication, found = _obtain(name_or_path, offline, only=("weights",))
-    arrays = weights.read(found["weights"], publication.format)
-    variables = weights.to_variables(arrays, jax.eval_shape(card.init, jax.random.key(0)), publication.renames)
-    return create(name_or_path, dtype=dtype or jnp.float32), _on_device(variables, dtype or jnp.float32)
+    card = preset(str(name_or_path))
+    dtype = jnp.dtype(dtype or jnp.float32)
+    variables = _first(card, str(name_or_path), offline, lambda *choice: _converted(card, *choice))
+    return card.with_changes(dtype=dtype.type).model, _on_device(variables, dtype)
 
 
 def files(name: str, *, offline: bool | None = None) -> dict[str, Path]:
@@ -149,7 +153,11 @@ def files(name: str, *, offline: bool | None = None) -> dict[str, Path]:
     Raises:
         UnknownModel, WeightsUnavailable: as `load`.
     """
-    return _obtain(name, offline)[1]
+
+    def fetch_all(publication: Published, offline: bool | None) -> dict[str, Path]:
+        return {key: weights.fetch(source, offline=offline) for key, source in publication.files.items()}
+
+    return _first(preset(name), name, offline, fetch_all)
 
 
 def save(path: str | Path, name: str, variables: Mapping[str, Any], **changes: Any) -> Path:
@@ -181,25 +189,48 @@ def _changed(name: str, changes: Mapping[str, Any]) -> Preset:
     return card.with_changes(**changes)
 
 
-def _obtain(name: str, offline: bool | None, only: tuple[str, ...] | None = None) -> tuple[Published, dict[str, Path]]:
-    """The first publication that is cached, else the first that can be fetched, and its local files."""
-    card = preset(name)
+def _first(
+    card: Preset, name: str, offline: bool | None, obtain: Callable[[Published, bool | None], Obtained]
+) -> Obtained:
+    """What `obtain(publication, offline)` makes of the first publication that is cached, else of the first it can."""
     if not card.published:
         raise WeightsUnavailable(
             f"no weights of {name} are published; audiozoo.create({name!r}) makes an untrained one"
         )
     reasons: dict[str, str] = {}
-    for cached_only in (True, offline):
+    for only_cached in (True, offline):
         for publication in card.published:
-            wanted = {key: source for key, source in publication.files.items() if only is None or key in only}
             try:
-                return publication, {key: weights.fetch(source, offline=cached_only) for key, source in wanted.items()}
-            except (OSError, ValueError, LookupError, RuntimeError, ImportError) as error:
+                return obtain(publication, only_cached)
+            except (weights.WeightsError, OSError, ValueError) as error:
                 reasons[_describe(publication)] = str(error)
         if offline:
             break
     listed = "\n".join(f"  {source}: {reason}" for source, reason in reasons.items())
     raise WeightsUnavailable(f"the weights of {name} could not be had from any of their sources:\n{listed}")
+
+
+def _converted(card: Preset, publication: Published, offline: bool | None) -> dict[str, Any]:
+    """The published weights as our variables; what was converted once is kept, and neither fetched nor read again."""
+
+    from audiozoo.weights import store  # here, as only loading needs the readers of files
+
+    def convert() -> Mapping[str, Any]:
+        arrays = weights.read(weights.fetch(publication.files["weights"], offline=offline), publication.format)
+        return weights.to_variables(arrays, jax.eval_shape(card.init, jax.random.key(0)), publication.renames)
+
+    return store.converted(_key(card, publication), convert, weights.home() / "converted")
+
+
+def _key(card: Preset, publication: Published) -> str:
+    """A name for all that a conversion depends on: the source, the rename table, the config, how layouts are read."""
+    source = publication.files["weights"]
+    changes = ""
+    if isinstance(source, LocalFile) and not source.sha256 and (path := Path(source.path).expanduser()).exists():
+        changes = f"{path.stat().st_mtime_ns} {path.stat().st_size}"
+    told = (source, changes, publication.format, publication.renames, card.model)
+    reader = Path(layout.__file__).read_bytes()
+    return hashlib.sha256(repr(told).encode() + reader).hexdigest()[:32]
 
 
 def _load_file(path: Path, dtype: Any) -> tuple[Model, dict[str, Any]]:
@@ -275,7 +306,7 @@ def _cached(publication: Published) -> bool:
     try:
         for source in publication.files.values():
             weights.fetch(source, offline=True)
-    except (OSError, ValueError, LookupError, RuntimeError, ImportError):
+    except weights.WeightsError:
         return False
     return True
 

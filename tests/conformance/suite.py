@@ -1,0 +1,58 @@
+"""The list of all checks: what a model gets by being in the zoo."""
+
+from collections.abc import Callable
+
+from tests.conformance import contract, devices, gradients, invariance, mistakes, persistence, values
+from tests.conformance.subject import Subject
+
+Check = Callable[..., None]
+
+# Of the full size, by tracing alone: for every preset.
+EVERY_PRESET: tuple[Check, ...] = (
+    contract.check_value,
+    contract.check_card,
+    contract.check_parameter_count,
+    contract.check_full_size_answers,
+    devices.check_parameters_are_float32,
+)
+
+# Of the small twin: once for all presets whose twins are equal.
+EVERY_TWIN: tuple[Check, ...] = (
+    contract.check_names,
+    contract.check_nnx_bridge,
+    values.check_declared_outputs,
+    values.check_finite,
+    values.check_no_samples,
+    values.check_lengths_grow_with_the_clip,
+    values.check_nan_stays_in_its_row,
+    invariance.check_transforms,
+    invariance.check_batch_mates,
+    invariance.check_pure,
+    invariance.check_traced_once,
+    gradients.check_every_parameter_learns,
+    gradients.check_gradients_are_finite,
+    gradients.check_train_mode,
+    devices.check_eight_devices,
+    devices.check_bfloat16,
+    devices.check_init_is_deterministic,
+    persistence.check_orbax,
+    persistence.check_safetensors,
+    persistence.check_export,
+    mistakes.check_wrong_waveforms,
+    mistakes.check_wrong_lengths,
+    mistakes.check_right_but_unusual,
+)
+
+# Where the card says so.
+WHERE_IT_STREAMS: tuple[Check, ...] = (invariance.check_streaming,)
+WHERE_IT_KEEPS_TO_THE_CLIP: tuple[Check, ...] = (invariance.check_padding, gradients.check_statistics_see_no_padding)
+WHERE_IT_LEAKS: tuple[Check, ...] = (invariance.check_leak_is_real,)
+
+NEED_A_FOLDER: tuple[Check, ...] = (persistence.check_orbax, persistence.check_safetensors)
+
+
+def checks_of(subject: Subject) -> tuple[Check, ...]:
+    """All that a small twin has to pass."""
+    card = subject.preset
+    streaming = WHERE_IT_STREAMS if card.streams else ()
+    return EVERY_TWIN + streaming + (WHERE_IT_LEAKS if card.leaks else WHERE_IT_KEEPS_TO_THE_CLIP)
