@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from audiozoo.weights.errors import CacheError, IntegrityError
 
-_BLOCK = 1 << 20  # bytes read at a time
+FULL = (errno.ENOSPC, errno.EDQUOT)
 _ABANDONED = 3 * 24 * 3600  # seconds after which nobody will resume a partial download
 
 
@@ -65,14 +65,14 @@ class Expected:
         """
         size = path.stat().st_size
         if self.size and size != self.size:
-            raise IntegrityError(f"{what} has {size} bytes, and {self.size} were published. {ALTERED}")
+            raise IntegrityError(f"{what} has {size} bytes, and {self.size} were published")
         digest = sha256_of(path)
         if self.sha256 and digest != self.sha256.lower():
-            raise IntegrityError(f"{what} has the SHA-256 {digest}, and {self.sha256} was published. {ALTERED}")
+            raise IntegrityError(f"{what} has the SHA-256 {digest}, and {self.sha256} was published")
         return digest
 
 
-ALTERED = (
+_ALTERED = (
     "Nothing was kept. Try again; if it stays so, what lies between here and the server (a proxy, a mirror) alters "
     "files, or the publication was replaced: do not use it, and tell audiozoo's issue tracker."
 )
@@ -122,7 +122,10 @@ class Entry:
 
     def _recheck(self, digest: str = "") -> Path | None:
         wanted = self.expected.sha256.lower() or digest
-        if not wanted or not self.path.is_file() or sha256_of(self.path) != wanted:
+        try:
+            if not wanted or not self.path.is_file() or sha256_of(self.path) != wanted:
+                return None
+        except OSError:
             return None
         with contextlib.suppress(OSError):  # a cache that cannot be written is still good to read
             self._sign(wanted)
@@ -166,28 +169,31 @@ class Entry:
         """
         if (path := self.found()) is not None:
             return path
-        with writing(self.name, self.expected.size), self._locked():
+        with writing(self.name, self.expected.size - _size(self.part)), self._locked():
             if (path := self.found()) is not None:  # another process was first
                 return path
             sweep()
-            try:
-                produce(self.part)
-                digest = self.expected.check(self.part, self.name)
-            except IntegrityError:
-                self.part.unlink(missing_ok=True)
-                raise
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    self.part.unlink(missing_ok=True)
-                raise
-            self._publish(digest)
+            digest = self._produced(produce, again=self.part.exists())
+            with self.part.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(self.part, self.path)
+            self._sign(digest)
         return self.path
 
-    def _publish(self, digest: str) -> None:
-        with self.part.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(self.part, self.path)
-        self._sign(digest)
+    def _produced(self, produce: Callable[[Path], None], again: bool) -> str:
+        """The digest of the whole partial file; once more from nothing (`again`) where it went on from a bad start."""
+        try:
+            produce(self.part)
+            return self.expected.check(self.part, self.name)
+        except IntegrityError as error:
+            self.part.unlink(missing_ok=True)
+            if not again:
+                raise IntegrityError(f"{error}. {_ALTERED}") from error
+        except OSError as error:
+            if error.errno in FULL:
+                self.part.unlink(missing_ok=True)
+            raise
+        return self._produced(produce, again=False)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -204,14 +210,14 @@ def writing(what: str, size: int = 0) -> Iterator[None]:
     try:
         folder = home()
         folder.mkdir(parents=True, exist_ok=True)
-        if size and shutil.disk_usage(folder).free < size:
+        if size > 0 and shutil.disk_usage(folder).free < size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         yield
     except CacheError:
         raise
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            needed = f" {what} needs {megabytes(size)}," if size else f" {what} does not fit,"
+        if error.errno in FULL:
+            needed = f" {what} needs {megabytes(size)}," if size > 0 else f" {what} does not fit,"
             raise CacheError(
                 f"the disk is full:{needed} and {_free()} is free at {home()}. Free some room there, or set "
                 "AUDIOZOO_HOME to a directory on another disk."
@@ -222,6 +228,13 @@ def writing(what: str, size: int = 0) -> Iterator[None]:
                 "directory that you may write."
             ) from error
         raise
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _free() -> str:

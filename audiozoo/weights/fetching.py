@@ -54,7 +54,7 @@ def _hub_file(source: HubFile, offline: bool, progress: bool | None) -> Path:
     entry = Entry(key, PurePosixPath(source.path).name, Expected(source.sha256, source.size))
     if (path := entry.found()) is not None:
         return path
-    if (known := hub.already_here(source)) is not None and source.sha256 and (path := entry.adopt(known)) is not None:
+    if (known := hub.already_here(source)) is not None and (path := entry.adopt(known)) is not None:
         return path
     if offline:
         raise _not_here(hub.describe(source))

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from audiozoo.weights.cache import FULL
 from audiozoo.weights.errors import DownloadError, IntegrityError, NotFoundError, WeightsError
 from audiozoo.weights.published import HubFile
 
-_TRIES = 3
+_DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
+_TRIES = 2  # the library itself tries again, too
 _PAUSE = 0.5  # seconds before the second try; doubled for each further one
 
 
@@ -25,11 +27,18 @@ def describe(source: HubFile) -> str:
 
 
 def already_here(source: HubFile) -> Path | None:
-    """The file in huggingface_hub's own cache, if another tool has put it there; not checked."""
+    """The file in huggingface_hub's own cache, if another tool has put it there and it is sound.
+
+    That cache names a file by the digest that the hub declared for it.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(source.repository, source.path, revision=source.revision)
-    return Path(found).resolve() if isinstance(found, str) else None
+    if not isinstance(found, str):
+        return None
+    path = Path(found).resolve()
+    digest = source.sha256.lower() or path.name
+    return path if _DIGEST.fullmatch(digest) and matches(path, digest) else None
 
 
 def declared(source: HubFile) -> tuple[str, int]:
@@ -47,7 +56,7 @@ def declared(source: HubFile) -> tuple[str, int]:
         raise IntegrityError(
             f"{describe(source)}: the hub answers for the commit {metadata.commit_hash}; a revision must be a full one"
         )
-    if not re.fullmatch(r"[0-9a-f]{64}|[0-9a-f]{40}", etag):
+    if not _DIGEST.fullmatch(etag):
         raise IntegrityError(
             f"{describe(source)}: no digest is published for it, and the hub declares none ({etag or 'no etag'}), "
             "so it cannot be checked. Give the source a SHA-256."
@@ -90,7 +99,12 @@ def download(source: HubFile, part: Path, report: Callable[[int], None]) -> None
             tqdm_class=_reporting(report),
         )
 
-    os.replace(_asked(source, ask), part)
+    try:
+        os.replace(_asked(source, ask), part)
+    except OSError as error:
+        if error.errno in FULL:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
 
 

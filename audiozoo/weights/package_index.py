@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unearth.fetchers import PyPIClient
 
 _BLOCK = 1 << 18
-_TRIES = 4
+_TRIES = 3
 _PAUSE = 0.5  # seconds before the second try; doubled for each further one
 _TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 
@@ -54,7 +54,11 @@ def pip_settings() -> PipSettings:
     except ImportError:
         settings = _settings_of_environment()
     else:
-        settings = _settings_of_pip(create_command("download").parser.parse_args([])[0])
+        try:
+            options, _ = create_command("download").parser.parse_args([])
+        except (Exception, SystemExit) as error:  # pip's way to say that its configuration is broken
+            raise DownloadError(f"pip cannot read its configuration: {error}. Try `pip config debug`.") from error
+        settings = _settings_of_pip(options)
     if not settings.index_urls and not settings.find_links:
         raise NotFoundError(
             "no package index is known: pip is not installed here, or is told to use no index. Install pip "
@@ -240,16 +244,20 @@ def _copy(path: Path, part: Path, report: Callable[[int], None]) -> None:
 def _transfer(client: "PyPIClient", url: str, part: Path, size: int, report: Callable[[int], None]) -> None:
     import httpx2
 
-    trouble = ""
-    for attempt in range(_TRIES):
-        _pause(attempt)
+    most, failures = 0, 0
+    while True:
         try:
             trouble = _transfer_once(client, url, part, size, report)
         except httpx2.TransportError as error:
             trouble = str(error) or type(error).__name__
         if not trouble:
             return
-    done = part.stat().st_size if part.exists() else 0
+        done = part.stat().st_size if part.exists() else 0
+        # A bad line may break a long download many times: only tries that brought nothing count.
+        most, failures = (done, 1) if done > most else (most, failures + 1)
+        if failures == _TRIES:
+            break
+        _pause(failures)
     raise DownloadError(
         f"{_without_password(url)}: {trouble}. {megabytes(done)} of {megabytes(size)} are here and will be kept: "
         "check the network and try again."
