@@ -1,0 +1,124 @@
+"""Our own files of variables: safetensors with "/"-joined paths, written atomically, checked when read.
+
+Also the cache of conversions: what was once read from a foreign format is kept in this form.
+"""
+
+import json
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiozoo.weights.formats import safetensors
+from audiozoo.weights.layout import flatten, unflatten
+
+DIGEST = "audiozoo.crc32"  # the metadata that holds the checksum of all else
+
+
+def save(path: str | os.PathLike[str], variables: Mapping[str, Any], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes variables (a nested dict of arrays, any of them bfloat16) so that no reader ever sees half a file.
+
+    Raises:
+        ValueError: a name that holds "/", or metadata that is not text.
+        OSError: the folder cannot be written; what was there before is untouched.
+    """
+    from safetensors import TensorSpec, serialize_file
+
+    arrays = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in _paths(variables).items()}
+    texts = dict(metadata or {})
+    if not all(isinstance(item, str) for pair in texts.items() for item in pair) or DIGEST in texts:
+        raise ValueError(f"metadata must be texts, and {DIGEST!r} is ours")
+    texts[DIGEST] = digest(arrays, texts)
+    specs = {
+        name: TensorSpec(dtype=array.dtype.name, shape=array.shape, data_ptr=array.ctypes.data, data_len=array.nbytes)
+        for name, array in arrays.items()
+    }
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    try:
+        serialize_file(specs, temporary, metadata=texts)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load(path: str | os.PathLike[str], *, verify: bool = True) -> tuple[dict[str, Any], dict[str, str]]:
+    """Variables (nested dict of read-only arrays) and metadata of a file that `save` wrote.
+
+    Any safetensors file whose names are paths is accepted; one without our checksum is not verified.
+
+    Raises:
+        ValueError: it is broken, or its content is not what was saved.
+        OSError: it cannot be read.
+    """
+    data = Path(path).read_bytes()
+    try:
+        arrays = safetensors.parse(data)
+        metadata = safetensors.metadata(data)
+        expected = metadata.pop(DIGEST, None)
+        if verify and expected is not None and digest(arrays, metadata) != expected:
+            raise ValueError("its content is not what was saved (checksums differ)")
+        return unflatten(arrays), metadata
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be used: {error}") from error
+
+
+def digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
+    """A checksum of names, types, shapes, numbers and metadata, against decay and not against malice."""
+    names = sorted(arrays)
+    header = [[name, arrays[name].dtype.name, list(arrays[name].shape)] for name in names]
+    value = zlib.crc32(json.dumps([header, sorted(metadata.items())]).encode())
+    for name in names:
+        value = zlib.crc32(arrays[name].reshape(-1).view(np.uint8).data, value)
+    return f"{value:08x}"
+
+
+def converted(key: str, convert: Callable[[], Mapping[str, Any]], directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `convert()` gives, from `directory` if it was converted before under this key.
+
+    The key must name all that the result depends on (source hash, rename table, version of the layout). A corrupt
+    file is replaced. Processes may race: each writes a whole file, the last one stays. A folder that cannot be
+    written costs the cache, not the answer.
+    """
+    if not re.fullmatch(r"[\w.-]{1,200}", key) or key.startswith("."):
+        raise ValueError(f"{key!r} is no file name: letters, digits, '.', '-' and '_' only")
+    path = Path(directory) / f"{key}.safetensors"
+    try:
+        return load(path)[0]
+    except (OSError, ValueError):
+        variables = dict(convert())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save(path, variables, {"key": key})
+    except OSError:
+        pass
+    return variables
+
+
+def _paths(variables: Mapping[str, Any]) -> dict[str, Any]:
+    flat = flatten(variables)
+    depth = _count(variables)
+    if len(flat) != depth or any("" in path.split("/") for path in flat):
+        raise ValueError("names of variables must not be empty, hold '/' or collide")
+    return flat
+
+
+def _count(tree: Mapping[str, Any]) -> int:
+    if any("/" in key for key in tree):
+        raise ValueError("names of variables must not hold '/'")
+    return sum(_count(value) if isinstance(value, Mapping) else 1 for value in tree.values())
+
+
+def _umask() -> int:
+    """The process's umask, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
