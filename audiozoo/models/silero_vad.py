@@ -181,7 +181,7 @@ RENAMES = RenameTable(
         (r"^classifier$", "model/decoder/decoder/2"),
     ),
     leaves=((r"encoder/stft/kernel$", "forward_basis_buffer"),),
-    ignore=(r"Constant", r"onnx::"),  # numbers of the graph: axes, slices, exponents
+    ignore=(r"^(?!model\.)",),  # numbers of the graph: axes, slices, exponents
 )
 
 PRESETS = {
