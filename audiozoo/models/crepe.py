@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from audiozoo.layers.convolution import Conv1d
 from audiozoo.models.preset import Preset
 from audiozoo.ops.checks import check_waveform
 from audiozoo.signal.framing import centred_frames, standardise_frames
@@ -21,6 +22,7 @@ from audiozoo.weights.published import PackageFile, Published
 FRAME_LENGTH = 1024  # samples
 PITCH_BINS = 360
 CHANNELS = (32, 4, 4, 4, 8, 16)  # of the blocks, in multiples of the width
+CHUNK = 64  # frames that the network sees at once: its first block makes up to a megabyte of each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,8 +51,8 @@ class ConvBlock(nn.Module):
         self, x: Float[Array, "frames time inputs"], valid: Bool[Array, " frames"], *, train: bool
     ) -> Float[Array, "frames shorter features"]:
         extra = self.kernel - self.stride
-        padding = [(extra // 2, extra - extra // 2)]
-        x = nn.Conv(self.features, (self.kernel,), self.stride, padding, dtype=self.dtype, name="conv")(x)
+        padding = (extra // 2, extra - extra // 2)
+        x = Conv1d(self.features, self.kernel, self.stride, padding, self.dtype, name="conv")(x)
         norm = nn.BatchNorm(use_running_average=not train, epsilon=1e-3, dtype=self.dtype, name="norm")
         x = norm(nn.relu(x), mask=valid[:, None, None])
         x = jnp.maximum(x[:, 0::2], x[:, 1::2])
@@ -72,17 +74,42 @@ class Crepe(nn.Module):
         """Logits of the pitch around every `hop_length`-th sample, the first of them included."""
         c = self.config
         waveform, lengths = check_waveform(waveform, lengths)
-        frames = centred_frames(waveform.astype(jnp.float32), FRAME_LENGTH, c.hop_length)
+        frames = standardise_frames(centred_frames(waveform.astype(jnp.float32), FRAME_LENGTH, c.hop_length))
         frame_lengths = jnp.where(lengths > 0, 1 + lengths // c.hop_length, 0)
         valid = jnp.arange(frames.shape[1]) < frame_lengths[:, None]
-        x = standardise_frames(frames).reshape(-1, FRAME_LENGTH, 1).astype(self.dtype)
+        logits = self._logits(frames.reshape(-1, FRAME_LENGTH), valid.reshape(-1), train=train)
+        logits = logits.reshape(*valid.shape, PITCH_BINS).astype(jnp.float32)
+        return Pitch(jnp.where(valid[..., None], logits, 0), frame_lengths)
+
+    def _logits(
+        self, frames: Float[Array, "frames 1024"], valid: Bool[Array, " frames"], *, train: bool
+    ) -> Float[Array, "frames 360"]:
+        """In training all frames at once, as batch norm needs them; else in chunks, so that memory does not grow."""
+        count = len(frames)
+        chunks = -(-count // CHUNK)
+        if train or chunks == 1:
+            return self._network(frames, valid, train=train)
+        size = -(-count // chunks)
+        spare = chunks * size - count
+        frames = jnp.pad(frames, ((0, spare), (0, 0))).reshape(chunks, size, FRAME_LENGTH)
+        over_chunks = nn.scan(
+            lambda model, _, chunk: (None, model._network(chunk, jnp.ones(size, bool), train=False)),
+            variable_broadcast=("params", "batch_stats"),
+            split_rngs={"params": False},
+        )
+        _, logits = over_chunks(self, None, frames)
+        return logits.reshape(-1, PITCH_BINS)[:count]
+
+    def _network(
+        self, frames: Float[Array, "frames 1024"], valid: Bool[Array, " frames"], *, train: bool
+    ) -> Float[Array, "frames 360"]:
+        c = self.config
+        x = frames[..., None].astype(self.dtype)
         for index, multiple in enumerate(CHANNELS, start=1):
             kernel, stride = (512, 4) if index == 1 else (64, 1)
             block = ConvBlock(c.width * multiple, kernel, stride, c.dropout, self.dtype, name=f"block_{index}")
-            x = block(x, valid.reshape(-1), train=train)
-        logits = nn.Dense(PITCH_BINS, dtype=self.dtype, name="classifier")(x.reshape(len(x), -1))
-        logits = logits.reshape(*valid.shape, PITCH_BINS).astype(jnp.float32)
-        return Pitch(jnp.where(valid[..., None], logits, 0), frame_lengths)
+            x = block(x, valid, train=train)
+        return nn.Dense(PITCH_BINS, dtype=self.dtype, name="classifier")(x.reshape(len(x), -1))
 
 
 RENAMES = RenameTable(scopes=((r"^block_(\d)/conv$", r"conv\1"), (r"^block_(\d)/norm$", r"conv\1_BN")))
