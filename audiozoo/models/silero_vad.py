@@ -156,10 +156,11 @@ class SileroVAD(nn.Module):
         self, samples: Float[Array, "batch time"], lengths: Int[Array, " batch"], state: LSTMState
     ) -> tuple[VoiceActivity, LSTMState]:
         """For samples that begin with the context of the first chunk and end with a whole chunk."""
-        c = self.config
-        chunks = samples[:, c.context :].reshape(samples.shape[0], -1, c.chunk_length)
-        context = samples[:, : chunks.shape[1] * c.chunk_length].reshape(chunks.shape)[..., : c.context]
-        encoded = self.encoder(jnp.concatenate([context, chunks], axis=-1))
+        c, (batch, time) = self.config, samples.shape
+        shape = batch, (time - c.context) // c.chunk_length, c.chunk_length
+        before = samples[:, : time - c.context].reshape(shape)[..., : c.context]
+        chunks = jnp.concatenate([before, samples[:, c.context :].reshape(shape)], axis=-1)
+        encoded = self.encoder(chunks)
         hidden, state = self.lstm(encoded, state, lengths)
         logits = self.classifier(nn.relu(hidden))[..., 0].astype(jnp.float32)
         valid = jnp.arange(chunks.shape[1]) < lengths[:, None]
