@@ -1,0 +1,318 @@
+"""One picture of what was heard: waveform, log-mel spectrogram, speech, pitch and words over one time axis."""
+
+import dataclasses
+import importlib
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from audiozoo.data import load_audio, printable, stream_audio
+from audiozoo.data.files import replacing
+from audiozoo.pipelines.captions import Caption, Layout, arrange, draw_captions
+from audiozoo.pipelines.transcript import Transcript
+from audiozoo.signal import mel, spectral
+
+SAMPLE_RATE = 16_000
+N_FFT, HOP, N_MELS = 512, 160, 96
+MOST_COLUMNS = 3000  # more than a picture has pixels; longer audio is averaged
+BLOCK_SECONDS = 30
+RANGE_DB = 70
+CONFIDENT = 0.5  # pitch is drawn from here on
+DPI = 120
+LEFT, RIGHT, GAP = 0.85, 1.0, 0.14  # inches
+INK, MUTED, SPEECH, PITCH = "#1f2937", "#6b7280", "#0d9488", "#c2410c"
+
+# Tried in this order for letters that the first one lacks; only what is installed is asked for.
+FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR"]
+FONTS += ["WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans"]
+FONTS += ["Apple SD Gothic Neo", "Microsoft YaHei", "SimHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS"]
+FONTS += ["Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Hebrew", "Unifont"]
+
+
+class Span(Protocol):
+    """What has a start and an end in seconds: a stretch of speech."""
+
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+
+
+class Track(Protocol):
+    """Pitch over time: `time` in seconds, `frequency` in hertz, `confidence` in [0, 1]; all (frames,)."""
+
+    @property
+    def time(self) -> Any: ...
+    @property
+    def frequency(self) -> Any: ...
+    @property
+    def confidence(self) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Overview:
+    """Audio at the resolution of a picture."""
+
+    seconds: float
+    low: Float[np.ndarray, " columns"]  # of the waveform
+    high: Float[np.ndarray, " columns"]
+    decibels: Float[np.ndarray, "columns mels"]  # relative to the loudest; at least -RANGE_DB
+    covered: float  # seconds that all columns together cover; the last may reach beyond the end
+
+
+def draw(
+    audio: Any,
+    *,
+    path: str | os.PathLike[str],
+    transcript: Transcript | None = None,
+    speech: Sequence[Span] | None = None,
+    pitch: Track | None = None,
+    sample_rate: int | None = None,
+    title: str | None = None,
+) -> Path:
+    """Draws what is given into one picture file, whole or not at all, and returns its path.
+
+    Args:
+        audio: a path, which is read in bounded memory, or an array as `load_audio` takes it.
+        path: where to write; its extension says the format (png, pdf, svg, …).
+        transcript: as `transcribe` gives it; its words if it has them and they fit, else its segments.
+        speech: stretches of speech as `detect_speech` gives them.
+        pitch: as `track_pitch` gives it; shown where its confidence is at least one half.
+        sample_rate: hertz, of an array.
+        title: above the picture; the file's name by default.
+
+    Raises:
+        audiozoo.data.AudioError: as `load_audio`.
+        ImportError: matplotlib is not installed (the `cli` extra has it).
+        ValueError: an extension that is no picture format.
+    """
+    matplotlib = _matplotlib()
+    path = Path(path)
+    overview = _overview(audio, sample_rate)
+    if title is None:
+        title = printable(Path(os.fspath(audio)).name) if isinstance(audio, str | os.PathLike) else ""
+    installed = set(matplotlib.font_manager.get_font_names())
+    settings = {
+        "font.family": [font for font in FONTS if font in installed] or ["sans-serif"],
+        "font.size": 9,
+        "text.color": INK,
+        "text.parse_math": False,  # a price is no formula
+        "axes.unicode_minus": False,
+        "axes.edgecolor": "#9ca3af",
+        "axes.labelcolor": INK,
+        "axes.linewidth": 0.7,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "svg.fonttype": "path",
+    }
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # Letters that no installed font has become empty boxes; the picture is still right about everything else.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
+        figure = matplotlib.figure.Figure(dpi=DPI, facecolor="white")
+        matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
+        formats = figure.canvas.get_supported_filetypes()
+        if path.suffix.lstrip(".").lower() not in formats:
+            raise ValueError(f"{printable(path)}: a picture's name ends in one of {', '.join(sorted(formats))}")
+        _compose(figure, overview, transcript, speech, pitch, title)
+        with replacing(path) as scratch:
+            figure.savefig(scratch)
+    return path
+
+
+def _matplotlib() -> Any:
+    try:
+        for module in ("figure", "font_manager", "backends.backend_agg", "ticker"):
+            importlib.import_module(f"matplotlib.{module}")
+        return importlib.import_module("matplotlib")
+    except ImportError as error:
+        raise ImportError("pictures need matplotlib: pip install 'audiozoo[cli]'") from error
+
+
+def _compose(figure: Any, overview: Overview, transcript: Any, speech: Any, pitch: Any, title: str) -> None:
+    """Panels from top to bottom; sizes in inches, so that a long recording gets a wider picture, not larger letters."""
+    width = float(np.clip(0.5 * overview.seconds, 11.0, 24.0))
+    axis_width = width - LEFT - RIGHT
+    captions = _captions(transcript)
+    layout = arrange(figure, captions, overview.seconds, axis_width) if captions else None
+    panels: list[tuple[float, Any, tuple[Any, ...]]] = [(0.95, _waveform, ()), (2.2, _spectrogram, ())]
+    if speech is not None:
+        panels.append((0.26, _speech, (speech,)))
+    if pitch is not None:
+        panels.append((1.25, _pitch, (pitch,)))
+    if layout is not None:
+        panels.append((layout.height, _words, (layout,)))
+    top, bottom = (0.42 if title else 0.15), 0.55
+    height = top + bottom + sum(panel[0] for panel in panels) + GAP * (len(panels) - 1)
+    figure.set_size_inches(width, height)
+    if title:
+        figure.text(LEFT / width, 1 - 0.27 / height, title, fontsize=11, fontweight="bold", va="baseline")
+    y, stack = height - top, []
+    for index, (panel_height, panel, arguments) in enumerate(panels):
+        y -= panel_height
+        box = (LEFT / width, y / height, axis_width / width, panel_height / height)
+        axes = figure.add_axes(box, sharex=stack[0] if stack else None)
+        stack.append(axes)
+        panel(axes, overview, *arguments)
+        last = index == len(panels) - 1
+        axes.tick_params(length=3, labelsize=8)
+        axes.tick_params(axis="x", labelbottom=last, length=3 if last else 0)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        y -= GAP
+    for span in speech or ():
+        stack[0].axvspan(span.start, span.end, color=SPEECH, alpha=0.12, linewidth=0)
+    stack[0].set_xlim(0, overview.seconds)
+    _label_time(stack[-1], overview.seconds)
+
+
+def _label_time(axes: Any, seconds: float) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
+
+    if seconds < 120:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=16, steps=[1, 2, 5, 10]))
+        axes.set_xlabel("time (s)")
+        return
+    steps = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+    step = next((step for step in steps if seconds / step <= 24), 86400 * max(1, round(seconds / 24 / 86400)))
+    axes.xaxis.set_major_locator(MultipleLocator(step))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
+    axes.set_xlabel("time (h:min:s)" if seconds >= 3600 else "time (min:s)")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def _waveform(axes: Any, overview: Overview) -> None:
+    times = (np.arange(len(overview.low)) + 0.5) * overview.covered / len(overview.low)
+    axes.fill_between(times, overview.low, overview.high, color=INK, linewidth=0.4)
+    peak = max(1e-3, float(np.abs([overview.low, overview.high]).max()))
+    axes.set_ylim(-1.08 * peak, 1.08 * peak)
+    axes.set_yticks([])
+    axes.set_ylabel("waveform")
+    note = "peak 0 dB or more" if peak >= 0.999 else f"peak {20 * np.log10(peak):.0f} dB"
+    axes.text(1.006, 0.5, note, transform=axes.transAxes, fontsize=7.5, color=MUTED, va="center")
+
+
+def _spectrogram(axes: Any, overview: Overview) -> None:
+    lowest, highest = (float(mel.hz_to_mel(hz)) for hz in (0.0, SAMPLE_RATE / 2))
+    image = axes.imshow(
+        overview.decibels.T,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=-RANGE_DB,
+        vmax=0,
+        extent=(0, overview.covered, lowest, highest),
+        interpolation="antialiased",
+    )
+    ticks = [250, 500, 1000, 2000, 4000, 8000]
+    axes.set_yticks([float(mel.hz_to_mel(float(hz))) for hz in ticks], [f"{hz:,}" for hz in ticks])
+    axes.set_ylabel("frequency (Hz)")
+    figure = axes.figure
+    left, bottom, width, height = axes.get_position().bounds
+    inch = 1 / figure.get_figwidth()
+    bar = figure.colorbar(image, cax=figure.add_axes((left + width + 0.1 * inch, bottom, 0.13 * inch, height)))
+    bar.set_label("dB below the loudest", fontsize=8)
+    bar.ax.tick_params(labelsize=7.5, length=2)
+    bar.outline.set_visible(False)
+
+
+def _speech(axes: Any, overview: Overview, speech: Sequence[Span]) -> None:
+    bars = [(span.start, span.end - span.start) for span in speech]
+    axes.broken_barh(bars, (0.12, 0.76), facecolors=SPEECH, linewidth=0)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([])
+    axes.set_ylabel("speech", rotation=0, ha="right", va="center", labelpad=6)
+    total = sum(length for _, length in bars)
+    axes.text(1.006, 0.5, f"{total:.1f} s", transform=axes.transAxes, fontsize=7.5, color=MUTED, va="center")
+
+
+def _pitch(axes: Any, overview: Overview, pitch: Track) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    times, frequency, confidence = (np.asarray(a) for a in (pitch.time, pitch.frequency, pitch.confidence))
+    heard = (confidence >= CONFIDENT) & np.isfinite(frequency) & (frequency > 0)
+    line = np.where(heard, frequency, np.nan)
+    axes.plot(times, line, color=PITCH, linewidth=1.3, solid_capstyle="round", marker=".", markersize=1.5)
+    inside = frequency[heard]
+    low, high = (inside.min() / 1.15, inside.max() * 1.15) if inside.size else (50.0, 500.0)
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    ticks = [hz for hz in (30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000) if low <= hz <= high]
+    axes.yaxis.set_major_locator(FixedLocator(ticks or [float(np.sqrt(low * high))]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.6)
+    axes.set_ylabel("pitch (Hz)")
+
+
+def _words(axes: Any, overview: Overview, layout: Layout) -> None:
+    draw_captions(axes, layout, INK, SPEECH)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.set_ylabel("words" if layout.words else "text", rotation=0, ha="right", va="center", labelpad=6)
+
+
+def _captions(transcript: Transcript | None) -> tuple[list[Caption], list[Caption]] | None:
+    """Words and segments with their times, or None when nothing was said."""
+    if transcript is None:
+        return None
+
+    def captions(items: Iterable[tuple[Any, str]]) -> list[Caption]:
+        tidy = ((item, " ".join(text.split())) for item, text in items)
+        return [Caption(float(item.start), float(item.end), text) for item, text in tidy if text]
+
+    segments = captions((segment, segment.text) for segment in transcript.segments)
+    words = captions((word, word.word) for segment in transcript.segments for word in segment.words or ())
+    return (words, segments) if segments or words else None
+
+
+def _overview(audio: Any, sample_rate: int | None) -> Overview:
+    if isinstance(audio, str | os.PathLike):
+        blocks = stream_audio(audio, SAMPLE_RATE, block_seconds=BLOCK_SECONDS)
+    else:
+        samples, size = load_audio(audio, SAMPLE_RATE, source_rate=sample_rate), BLOCK_SECONDS * SAMPLE_RATE
+        blocks = (samples[start : start + size] for start in range(0, len(samples), size))
+    low, high, power, total = [], [], [], 0
+    for block in blocks:
+        total += len(block)
+        low.append(_columns(block, np.min))
+        high.append(_columns(block, np.max))
+        power.append(_mel_power(block))
+    joined = [np.concatenate(parts) for parts in (low, high, power)]
+    merge = -(-len(joined[0]) // MOST_COLUMNS)
+    lows, highs, powers = (
+        np.stack([how(a[i : i + merge], axis=0) for i in range(0, len(a), merge)])
+        for a, how in zip(joined, (np.min, np.max, np.mean), strict=True)
+    )
+    decibels = 10 * np.log10(np.maximum(powers, 1e-12))
+    decibels = np.maximum(decibels - max(decibels.max(), -80.0), -RANGE_DB)  # so silence is dark, not loudest
+    return Overview(total / SAMPLE_RATE, lows, highs, decibels, len(lows) * merge * HOP / SAMPLE_RATE)
+
+
+def _columns(block: np.ndarray, how: Any) -> Float[np.ndarray, " columns"]:
+    return np.array([how(block[start : start + HOP]) for start in range(0, len(block), HOP)], np.float32)
+
+
+def _mel_power(block: np.ndarray) -> Float[np.ndarray, "columns mels"]:
+    """Power of the hops of a block; short blocks are padded, so that all of them share one compiled program."""
+    columns = -(-len(block) // HOP)
+    padded = np.zeros(BLOCK_SECONDS * SAMPLE_RATE + N_FFT - HOP, np.float32)
+    padded[(N_FFT - HOP) // 2 :][: len(block)] = block
+    return np.asarray(_block_power(jnp.asarray(padded)))[:columns]
+
+
+@jax.jit
+def _block_power(samples: jax.Array) -> jax.Array:
+    filters = mel.mel_filters(SAMPLE_RATE, N_FFT, N_MELS).astype(np.float32)
+    return spectral.power(spectral.stft(samples, n_fft=N_FFT, hop_length=HOP, center=False)) @ filters
