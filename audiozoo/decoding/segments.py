@@ -67,20 +67,15 @@ def speech_segments(
     release = max(threshold - 0.15, 0.01) if neg_threshold is None else neg_threshold
     if not 0 <= release <= max(threshold, 0.01) or threshold > 1:
         raise ValueError(f"threshold {threshold} and neg_threshold {release} must be in order, and within 0 and 1")
-    durations = (min_speech_duration, min_silence_duration, min_pause_duration, max_speech_duration, speech_pad)
-    if not all(duration >= 0 for duration in durations):
-        raise ValueError(f"durations must not be negative: {durations}")
-    min_speech, min_silence, min_pause, longest, pad = (_in_samples(d, sample_rate) for d in durations)
+    durations = (min_speech_duration, min_silence_duration, min_pause_duration, speech_pad)
+    if not all(0 <= duration < math.inf for duration in durations) or not max_speech_duration >= 0:
+        raise ValueError(f"durations must be finite and not negative: {(*durations, max_speech_duration)}")
+    min_speech, min_silence, min_pause, pad = (round(duration * sample_rate) for duration in durations)
+    longest = round(max_speech_duration * sample_rate) if math.isfinite(max_speech_duration) else math.inf
     total = values.size * chunk_length if samples is None else samples
-    rules = _Rules(
-        threshold, release, int(min_speech), int(min_silence), int(min_pause), longest - chunk_length - 2 * pad
-    )
+    rules = _Rules(threshold, release, min_speech, min_silence, min_pause, longest - chunk_length - 2 * pad)
     spans = _spans(values.tolist(), chunk_length, total, rules)
-    return [Segment(start / sample_rate, end / sample_rate) for start, end in _padded(spans, int(pad), total)]
-
-
-def _in_samples(seconds: float, sample_rate: int) -> float:
-    return seconds if math.isinf(seconds) else round(seconds * sample_rate)
+    return [Segment(start / sample_rate, end / sample_rate) for start, end in _padded(spans, pad, total)]
 
 
 def _spans(probabilities: Iterable[float], chunk: int, total: int, rules: _Rules) -> list[tuple[int, int]]:
