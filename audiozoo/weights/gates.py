@@ -28,8 +28,8 @@ def read(
     Raises:
         ValueError: the packed array does not divide into gates.
     """
-    features, width = targets[f"{cell}/recurrent_kernel"].shape
-    count = width // features
+    shape = tuple(targets[f"{cell}/recurrent_kernel"].shape)
+    count = shape[1] // shape[0]
     leaf = path.removeprefix(f"{cell}/")
     separate = f"{cell}/recurrent_bias" in targets
     if leaf in ("input/kernel", "recurrent_kernel"):
@@ -53,6 +53,19 @@ def read(
         first, second = (_reorder(part, count) for part in np.split(both, 2))
         return (second if leaf == "recurrent_bias" else first if separate else first + second), ("B",)
     return None, (*wanted, "B")
+
+
+def write(path: str, cell: str, variables: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The array as torch's leaves of a recurrent layer; a bias that both of torch's add up to goes into the first."""
+    leaf, array = path.removeprefix(f"{cell}/"), variables[path]
+    if leaf == "input/kernel":
+        return {"weight_ih": array.T}
+    if leaf == "recurrent_kernel":
+        return {"weight_hh": array.T}
+    if leaf == "recurrent_bias":
+        return {"bias_hh": array}
+    separate = f"{cell}/recurrent_bias" in variables
+    return {"bias_ih": array} if separate else {"bias_ih": array, "bias_hh": np.zeros_like(array)}
 
 
 def _one_direction(array: np.ndarray, rank: int) -> np.ndarray:

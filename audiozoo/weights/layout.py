@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiozoo.weights import gates
+from audiozoo.weights.checkpoint import Checkpoint, is_floating
 
 ALIASES = {  # our leaf -> what others call it, the likeliest first
     "kernel": ("weight", "kernel"),
@@ -120,75 +121,6 @@ def unflatten(flat: Mapping[str, Any]) -> dict[str, Any]:
     return tree
 
 
-class Checkpoint:
-    """The foreign arrays, with weight norm folded, that remembers which parts were taken."""
-
-    def __init__(self, arrays: Mapping[str, np.ndarray]):
-        self.arrays = fold_weight_norm(arrays)
-        self.taken: dict[str, set[tuple[int, int]]] = {}
-
-    def take(self, name: str, part: tuple[int, int]) -> np.ndarray:
-        """Part i of n equal ones along the first axis.
-
-        Raises:
-            ValueError: it does not divide so.
-        """
-        array = self.arrays[name]
-        self.taken.setdefault(name, set()).add(part)
-        index, count = part
-        if count == 1:
-            return array
-        if array.ndim == 0 or array.shape[0] % count:
-            raise ValueError(f"{name} of shape {array.shape} does not split into {count} equal parts")
-        size = array.shape[0] // count
-        return array[index * size : (index + 1) * size]
-
-    def unused(self, ignore: Iterable[str]) -> list[str]:
-        """Arrays that nobody took. A part left over is no loss where it holds only zeros (a bias filled up)."""
-        found = []
-        for name, array in self.arrays.items():
-            if any(re.search(pattern, name) for pattern in ignore):
-                continue
-            parts = self.taken.get(name)
-            if parts is None:
-                found.append(f"{name} {array.shape}")
-                continue
-            for count in sorted({n for _, n in parts}):
-                rest = [i for i in range(count) if (i, count) not in parts]
-                if len({n for _, n in parts}) == 1 and array.shape and array.shape[0] % count == 0:
-                    pieces = np.split(array, count)
-                    found += [f"{name}[{i}/{count}]" for i in rest if pieces[i].any()]
-        return found
-
-
-def fold_weight_norm(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every pair (g, v) becomes w = g v / |v|, the norm over the axes where g has size one (Salimans and Kingma, 2016).
-
-    `weight_g`, `weight_v` and `parametrizations.weight.original0`, `.original1` both become `weight`.
-    """
-    folded = dict(arrays)
-    for name in arrays:
-        if match := re.fullmatch(r"(.*weight\w*)_g", name, re.DOTALL):
-            weight, direction = match[1], match[1] + "_v"
-        elif match := re.fullmatch(r"(.*?)parametrizations([./])(\w+)\2original0", name, re.DOTALL):
-            weight, direction = match[1] + match[3], name[:-1] + "1"
-        else:
-            continue
-        if direction not in arrays or weight in arrays:
-            continue
-        g, v = arrays[name], arrays[direction]
-        fits = g.ndim in (0, v.ndim) and all(a in (1, b) for a, b in zip(g.shape, v.shape, strict=False))
-        if not fits or not all(is_floating(x.dtype) for x in (g, v)):
-            raise ValueError(f"{name} {g.shape} and {direction} {v.shape} are no weight norm of one another")
-        axes = tuple(axis for axis in range(v.ndim) if g.ndim == 0 or g.shape[axis] == 1)
-        wide = v.astype(np.float64)
-        norm = np.sqrt((wide**2).sum(axes, keepdims=True))
-        unit = np.divide(wide, norm, out=np.zeros_like(wide), where=norm > 0)
-        del folded[name], folded[direction]
-        folded[weight] = (g.astype(np.float64) * unit).astype(v.dtype)
-    return folded
-
-
 def to_variables(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, Any], table: RenameTable) -> dict[str, Any]:
     """Variables like `shapes` (from `jax.eval_shape(preset.init, key)`), filled from `arrays`.
 
@@ -220,24 +152,27 @@ def _read(checkpoint: Checkpoint, path: str, target: Any, targets: Mapping[str, 
     scope, leaf = _split(path)
     cell = gates.cell_of(path, targets)
     if cell is not None:
-        module = table.module(_split(f"{cell}/x")[0])
+        module = table.module(_split(f"{cell}/")[0])
 
         def take(name: str) -> np.ndarray | None:
             full, part = table.join(module, name)
-            return checkpoint.take(full, part) if full in checkpoint.arrays else None
+            return checkpoint.take(full, part) if full in checkpoint else None
 
         array, sought = gates.read(path, cell, targets, take)
         if array is None:
             raise KeyError(" or ".join(table.join(module, name)[0] for name in sought))
         return fit(array, target)
-    module = table.module(scope)
-    override = table.first(table.leaves, path)
-    names = [table.join(module, name) for name in ([override] if override else ALIASES.get(leaf, (leaf,)))]
+    names = [table.join(table.module(scope), name) for name in _leaves(path, leaf, table)]
     for name, part in names:
-        if name in checkpoint.arrays:
+        if name in checkpoint:
             array = checkpoint.take(name, part)
             return fit(LAYOUTS[_layout(path, table)](array, tuple(target.shape)), target)
     raise KeyError(names[0][0])
+
+
+def _leaves(path: str, leaf: str, table: RenameTable) -> tuple[str, ...]:
+    override = table.first(table.leaves, path)
+    return (override,) if override is not None else ALIASES.get(leaf, (leaf,))
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -294,9 +229,57 @@ def fit(array: np.ndarray, target: Any) -> np.ndarray:
     dtype = np.dtype(target.dtype)
     if is_floating(array.dtype) != is_floating(dtype):
         raise ValueError(f"the checkpoint's is {array.dtype}, wanted {dtype}")
-    return np.ascontiguousarray(array.reshape(shape), dtype)
+    return np.asarray(array.reshape(shape), dtype, order="C")
 
 
-def is_floating(dtype: np.dtype) -> bool:
-    """True for ml_dtypes' bfloat16 and float8 as well, whose kind is not "f"."""
-    return dtype.kind == "f" or dtype.name.startswith(("bfloat", "float"))
+def from_variables(variables: Mapping[str, Any], table: RenameTable) -> dict[str, np.ndarray]:
+    """The inverse of `to_variables`, in torch's layout and under the first name of each alias.
+
+    Axes of size one that `to_variables` dropped do not come back; a summed LSTM bias becomes `bias_ih`, beside a
+    `bias_hh` of zeros; a part of a fused array that no variable fills is zero. Grouped transposed convolutions are
+    not known by their kernel alone, so they are taken for ungrouped.
+
+    Raises:
+        ValueError: two variables claim one name, or the parts of a fused array differ in shape.
+    """
+    flat = {path: np.asarray(value) for path, value in flatten(variables).items()}
+    parts: dict[str, dict[tuple[int, int], np.ndarray]] = {}
+    for path, array in flat.items():
+        cell = gates.cell_of(path, flat)
+        if cell is not None:
+            module, leaves = table.module(_split(f"{cell}/")[0]), gates.write(path, cell, flat)
+        else:
+            scope, leaf = _split(path)
+            inverse = INVERSES[_layout(path, table)](array)
+            module, leaves = table.module(scope), {_leaves(path, leaf, table)[0]: inverse}
+        for leaf, foreign in leaves.items():
+            name, part = table.join(module, leaf)
+            if part in parts.setdefault(name, {}):
+                raise ValueError(f"{path} and another variable are both called {name}")
+            parts[name][part] = foreign
+    return {name: _join_parts(name, found) for name, found in parts.items()}
+
+
+def _join_parts(name: str, parts: Mapping[tuple[int, int], np.ndarray]) -> np.ndarray:
+    """The whole of equal parts, zeros where one is absent."""
+    if len({count for _, count in parts}) != 1 or len({array.shape for array in parts.values()}) != 1:
+        raise ValueError(f"the parts of {name} differ in shape or number")
+    (_, count), some = next(iter(parts.items()))
+    pieces = [parts.get((index, count), np.zeros_like(some)) for index in range(count)]
+    return np.ascontiguousarray(np.concatenate(pieces)) if count > 1 else np.asarray(some, order="C")
+
+
+def _conv_back(array: np.ndarray) -> np.ndarray:
+    return np.moveaxis(array, (-1, -2), (0, 1)) if array.ndim >= 2 else array
+
+
+def _conv_transpose_back(array: np.ndarray) -> np.ndarray:
+    return np.moveaxis(np.flip(array, tuple(range(array.ndim - 2))), (-2, -1), (0, 1)) if array.ndim >= 2 else array
+
+
+INVERSES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": _conv_back,
+    "conv": _conv_back,
+    "conv_transpose": _conv_transpose_back,
+    "same": lambda array: array,
+}

@@ -5,6 +5,7 @@ the file's size whatever it claims.
 """
 
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ READERS: dict[str, Callable[[bytes], dict[str, np.ndarray]]] = {
     "onnx": onnx.parse,
 }
 # What a parser trips over in a broken file, beside the ValueErrors that it raises with its own words.
-BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, RecursionError, TypeError)
+BROKEN = (ArithmeticError, AttributeError, EOFError, LookupError, RecursionError, TypeError, struct.error)
 
 
 def read(path: str | os.PathLike[str], format: str) -> dict[str, np.ndarray]:

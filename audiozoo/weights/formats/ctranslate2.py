@@ -5,7 +5,7 @@ Weights quantised to int8 or int16 come with a `…_scale` (per row or one), w =
 
 import numpy as np
 
-from audiozoo.weights.formats.wire import BFLOAT16, Cursor, name_of, view
+from audiozoo.weights.formats.wire import BFLOAT16, Cursor, check_count, name_of, view
 
 VERSIONS = (4, 5, 6)
 DTYPES = (
@@ -30,6 +30,7 @@ def parse(data: bytes) -> dict[str, np.ndarray]:
         raise ValueError(f"binary version {version} is unknown; known are {VERSIONS}")
     _text(cursor)  # the specification, "WhisperSpec"
     _revision, count = cursor.unpack("II")
+    check_count(count)
     arrays: dict[str, np.ndarray] = {}
     for _ in range(count):
         name = _text(cursor)
@@ -41,7 +42,9 @@ def parse(data: bytes) -> dict[str, np.ndarray]:
             raise ValueError(f"{name} has the unknown type {code}")
         arrays[name] = view(cursor.take(size), DTYPES[code], shape)
     arrays = _dequantise(arrays)
-    for _ in range(cursor.integer("I")):
+    aliases = cursor.integer("I")
+    check_count(aliases)
+    for _ in range(aliases):
         alias, name = _text(cursor), _text(cursor)
         if alias.endswith("_scale") and alias.removesuffix("_scale") and name not in arrays:
             continue  # the scale of an alias, spent on the weight itself

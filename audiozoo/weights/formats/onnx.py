@@ -1,18 +1,18 @@
 """ONNX models, read for their arrays only: initialisers and constants of the graph and its subgraphs.
 
-A small reader of the protobuf wire format; field numbers are those of onnx.proto (github.com/onnx/onnx). Exporters
+Field numbers are those of onnx.proto (github.com/onnx/onnx). Exporters
 often lose the names of weights they transform (`onnx::Conv_123`, `123`); such an array is called after the node that
 uses it: `/dec/pre/Conv` makes it `dec.pre.weight`.
 """
 
 import dataclasses
 import re
-from collections.abc import Iterator
 
 import ml_dtypes
 import numpy as np
 
-from audiozoo.weights.formats.wire import BFLOAT16, name_of, view
+from audiozoo.weights.formats.protobuf import Field, Reader, varints
+from audiozoo.weights.formats.wire import BFLOAT16, MOST_AXES, check_count, name_of, view
 
 DTYPES = {
     1: np.dtype(np.float32),
@@ -53,13 +53,12 @@ INPUTS = {  # what the inputs of a node are called in torch, or in ONNX where to
 LOST = re.compile(r"(onnx::\w+_)?\d+|")
 DEEPEST = 16  # levels of subgraphs
 
-Field = tuple[int, int, int | memoryview]  # number, wire type, value
-
 
 @dataclasses.dataclass
 class Graph:
     """What is kept of a model, its subgraphs included."""
 
+    reader: Reader = dataclasses.field(default_factory=Reader)
     arrays: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     users: dict[str, tuple[str, str, int]] = dataclasses.field(default_factory=dict)  # node, operator, input index
 
@@ -71,57 +70,12 @@ def parse(data: bytes) -> dict[str, np.ndarray]:
         ValueError: it is not valid, or keeps its weights in other files.
     """
     graph = Graph()
-    bodies = [value for number, value in _messages(memoryview(data)) if number == 7]
+    bodies = [value for number, value in graph.reader.messages(memoryview(data)) if number == 7]
     if not bodies:
         raise ValueError("it has no graph")
     for body in bodies:
         _read_graph(body, graph, 0)
     return _rename(graph)
-
-
-def fields(data: memoryview) -> Iterator[Field]:
-    """The fields of a message. Wire types: 0 integer, 1 eight bytes, 2 counted bytes, 5 four bytes.
-
-    Raises:
-        ValueError: a field does not fit, or is of another wire type.
-    """
-    position = 0
-    while position < len(data):
-        key, position = varint(data, position)
-        number, kind = key >> 3, key & 7
-        if kind == 0:
-            value, position = varint(data, position)
-            yield number, kind, value
-            continue
-        if kind == 2:
-            size, position = varint(data, position)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-        else:
-            raise ValueError(f"wire type {kind} is unknown")
-        if size > len(data) - position:
-            raise ValueError(f"it ends early: a field of {size} bytes where {len(data) - position} are left")
-        yield number, kind, data[position : position + size]
-        position += size
-
-
-def varint(data: memoryview, position: int) -> tuple[int, int]:
-    """The integer at `position`, seven bits a byte, and where it ends."""
-    value = 0
-    for index in range(10):
-        if position + index >= len(data):
-            raise ValueError("it ends inside a number")
-        byte = data[position + index]
-        value |= (byte & 127) << 7 * index
-        if byte < 128:
-            return value & (1 << 64) - 1, position + index + 1
-    raise ValueError("a number of more than ten bytes")
-
-
-def _messages(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    for number, _, value in fields(data):
-        if isinstance(value, memoryview):
-            yield number, value
 
 
 def _text(raw: memoryview) -> str:
@@ -131,9 +85,9 @@ def _text(raw: memoryview) -> str:
 def _read_graph(data: memoryview, graph: Graph, depth: int) -> None:
     if depth > DEEPEST:
         raise ValueError("its graphs are nested too deeply")
-    for number, value in _messages(data):
+    for number, value in graph.reader.messages(data):
         if number == 5:
-            name, array = _read_tensor(value)
+            name, array = _read_tensor(value, graph.reader)
             _keep(graph, name, array)
         elif number == 15:
             raise ValueError("it has sparse weights, which are not read")
@@ -149,11 +103,12 @@ def _keep(graph: Graph, name: str, array: np.ndarray | None) -> None:
         if same.dtype != array.dtype or same.shape != array.shape or same.tobytes() != array.tobytes():
             raise ValueError(f"{name} is there twice and differs")
     graph.arrays[name] = array
+    check_count(len(graph.arrays))
 
 
 def _read_node(data: memoryview, graph: Graph, depth: int) -> None:
     inputs, outputs, attributes, name, operator = [], [], [], "", ""
-    for number, value in _messages(data):
+    for number, value in graph.reader.messages(data):
         if number == 1:
             inputs.append(_text(value))
         elif number == 2:
@@ -167,21 +122,21 @@ def _read_node(data: memoryview, graph: Graph, depth: int) -> None:
     for index, source in enumerate(inputs):
         graph.users.setdefault(source, (name, operator, index))
     for attribute in attributes:
-        for number, value in _messages(attribute):
+        for number, value in graph.reader.messages(attribute):
             if number == 5 and operator == "Constant" and outputs:
-                _keep(graph, outputs[0], _read_tensor(value)[1])
+                _keep(graph, outputs[0], _read_tensor(value, graph.reader)[1])
             elif number in (6, 11):
                 _read_graph(value, graph, depth + 1)
 
 
-def _read_tensor(data: memoryview) -> tuple[str, np.ndarray | None]:
+def _read_tensor(data: memoryview, reader: Reader) -> tuple[str, np.ndarray | None]:
     """Its name and numbers; None for texts."""
     shape: list[int] = []
     kind, name, raw, external = 0, "", None, False
-    typed: list[tuple[int, int, int | memoryview]] = []
-    for number, wire, value in fields(data):
+    typed: list[Field] = []
+    for number, wire, value in reader.fields(data):
         if number == 1:
-            shape += [value] if isinstance(value, int) else varints(value).tolist()
+            shape += [value] if isinstance(value, int) else varints(value[: 10 * MOST_AXES + 10]).tolist()
         elif number == 2 and isinstance(value, int):
             kind = value
         elif number == 8 and isinstance(value, memoryview):
@@ -203,7 +158,7 @@ def _read_tensor(data: memoryview) -> tuple[str, np.ndarray | None]:
     return name, view(raw if raw is not None else _typed_data(typed, DTYPES[kind]), DTYPES[kind], shape)
 
 
-def _typed_data(typed: list[tuple[int, int, int | memoryview]], dtype: np.dtype) -> memoryview:
+def _typed_data(typed: list[Field], dtype: np.dtype) -> memoryview:
     """The bytes of numbers that are in a field of their own type, packed or one by one."""
     chunks = []
     for number, wire, value in typed:
@@ -220,23 +175,6 @@ def _typed_data(typed: list[tuple[int, int, int | memoryview]], dtype: np.dtype)
         else:  # float16 and the like: the integer holds their bits
             chunks.append(integers.astype(np.dtype(f"u{dtype.itemsize}")).tobytes())
     return memoryview(b"".join(chunks))
-
-
-def varints(data: memoryview) -> np.ndarray:
-    """Packed integers, each seven bits a byte, the last byte below 128."""
-    raw = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(raw < 128)
-    if len(raw) and (not len(ends) or ends[-1] != len(raw) - 1):
-        raise ValueError("it ends inside a number")
-    starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)[: len(ends)]
-    lengths = ends - starts + 1
-    if len(ends) and lengths.max() > 10:
-        raise ValueError("a number of more than ten bytes")
-    values = np.zeros(len(ends), np.uint64)
-    for index in range(int(lengths.max(initial=0))):
-        longer = lengths > index
-        values[longer] |= (raw[starts[longer] + index] & 127).astype(np.uint64) << np.uint64(7 * index)
-    return values
 
 
 def _rename(graph: Graph) -> dict[str, np.ndarray]:

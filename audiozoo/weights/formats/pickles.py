@@ -12,6 +12,7 @@ from typing import Any
 
 MARK = object()
 Builder = Callable[..., Any]
+MOST_WORK = 2_000_000  # opcodes and elements handed to builders; a large checkpoint has a tenth of that
 
 
 class Opaque:
@@ -36,10 +37,12 @@ class _Machine:
         self.persistent = persistent
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self.work = 0
 
     def run(self, stream: io.BytesIO) -> Any:
         for opcode, argument, _position in pickletools.genops(stream):
             name = opcode.name
+            self.spend(1)
             if name == "STOP":
                 return self.pop()
             if name in _LITERALS:
@@ -51,6 +54,11 @@ class _Machine:
             else:
                 raise ValueError(f"its pickle uses {name}, which weights do not need")
         raise ValueError("its pickle has no end")
+
+    def spend(self, amount: int) -> None:
+        self.work += amount
+        if self.work > MOST_WORK:
+            raise ValueError("its pickle is longer than any list of weights")
 
     def pop(self) -> Any:
         if not self.stack or self.stack[-1] is MARK:
@@ -83,6 +91,8 @@ class _Machine:
     def call(self, function: Any, arguments: Any) -> None:
         if not isinstance(function, _Global) or not isinstance(arguments, tuple):
             raise ValueError("its pickle calls something that is no function")
+        # What a builder looks through may be shared by a million calls.
+        self.spend(len(arguments) + sum(len(item) for item in arguments if isinstance(item, list | tuple | dict)))
         self.stack.append(function.builder(*arguments))
 
     def store(self, target: Any, items: list[Any]) -> None:
@@ -91,7 +101,7 @@ class _Machine:
         for key, value in zip(items[::2], items[1::2], strict=True):
             if not isinstance(key, str | int | float | None):
                 raise ValueError(f"its pickle has a dictionary key of type {type(key).__name__}")
-            target[key] = value
+            target[str(key)] = value  # as text: integers can be chosen so that their hashes collide
 
     def do_proto(self, version: int) -> None:
         pass
@@ -159,6 +169,8 @@ class _Machine:
     def do_put(self, index: int) -> None:
         if not self.stack:
             raise ValueError("its pickle remembers nothing")
+        if not 0 <= index < 2**32:
+            raise ValueError(f"its pickle has a memory of {str(index)[:20]} places")
         self.memo[index] = self.stack[-1]
 
     do_binput = do_long_binput = do_put

@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 
 from audiozoo.weights.formats.pickles import Opaque, load
-from audiozoo.weights.formats.wire import BFLOAT16, name_of, view
+from audiozoo.weights.formats.wire import BFLOAT16, MOST_AXES, check_count, name_of, view
 
 DTYPES = {
     "torch.float64": np.dtype(np.float64),
@@ -54,8 +54,9 @@ STORAGES = {
 }
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # the first two pickles of an old-style file
 DEEPEST = 64  # levels of nested containers
-MOST = 1_000_000  # containers and arrays, counting a shared one each time it is met
+MOST = 1_000_000  # items of all containers, counting a shared one each time it is met
 NAMES = 64_000_000  # characters of all names together
+EXPANDED = 2**26  # numbers that a tensor may have beyond those of its storage, by strides of zero
 
 
 @dataclasses.dataclass
@@ -101,6 +102,8 @@ def _parse_zip(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
     except (zipfile.BadZipFile, NotImplementedError, struct.error) as error:
         raise ValueError(f"a broken archive: {error}") from error
     entries = {entry.filename: entry for entry in archive.infolist()}
+    if any(name.endswith("/constants.pkl") for name in entries):
+        raise ValueError("a TorchScript program, not a checkpoint: it holds code")
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries.values()):
         raise ValueError("its archive is compressed or encrypted; checkpoints are stored plainly")
     if len(entries) != len(archive.infolist()) or sum(entry.file_size for entry in entries.values()) > len(data):
@@ -109,8 +112,6 @@ def _parse_zip(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
     if len(roots) != 1:
         raise ValueError("an archive without a data.pkl is no PyTorch checkpoint")
     prefix = roots[0].removesuffix("data.pkl")
-    if f"{prefix}constants.pkl" in entries:
-        raise ValueError("a TorchScript program, not a checkpoint: it holds code")
 
     def member(name: str) -> bytes:
         if prefix + name not in entries:
@@ -125,7 +126,7 @@ def _parse_zip(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
         raise ValueError(f"byte order {order[:20]!r} is unknown")
 
     def fetch(storage: Storage) -> np.ndarray:
-        return _numbers(member(f"data/{storage.key}"), storage.dtype, None, order)
+        return _numbers(member(f"data/{storage.key}"), storage.dtype, order)
 
     return load(io.BytesIO(member("data.pkl")), BUILDERS, _persistent), fetch
 
@@ -154,7 +155,7 @@ def _parse_legacy(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
     def fetch(storage: Storage) -> np.ndarray:
         if storage.key not in places:
             raise ValueError(f"storage {storage.key[:40]!r} is not in it")
-        return _numbers(places[storage.key], storage.dtype, None, order)
+        return _numbers(places[storage.key], storage.dtype, order)
 
     return root, fetch
 
@@ -167,7 +168,7 @@ def _next(stream: io.BytesIO, index: int) -> Any:
     return value
 
 
-def _numbers(raw: bytes | memoryview, dtype: np.dtype, count: int | None, order: str) -> np.ndarray:
+def _numbers(raw: bytes | memoryview, dtype: np.dtype, order: str) -> np.ndarray:
     if len(raw) % dtype.itemsize:
         raise ValueError(f"a storage of {len(raw)} bytes holds no whole number of {dtype}")
     numbers = view(raw, dtype, (len(raw) // dtype.itemsize,))
@@ -222,7 +223,7 @@ def _tensor_of_type(
 
 
 def _tensor_of(storage: Storage, dtype: np.dtype, offset: Any, shape: Any, strides: Any) -> Tensor:
-    if not (isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides)):
+    if not (isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= MOST_AXES):
         raise ValueError("a tensor without shape and strides")
     if not all(map(_is_count, (offset, *shape, *strides))):
         raise ValueError("a tensor whose offset, shape or strides are no counts")
@@ -250,7 +251,7 @@ def _mapping(items: Any = (), *_: Any) -> dict[Any, Any]:
     pairs = [tuple(item) for item in items if isinstance(item, list | tuple)]
     if any(len(pair) != 2 or not isinstance(pair[0], str | int | float | None) for pair in pairs):
         raise ValueError("a dictionary from something that is no pairs")
-    return dict(pairs)
+    return {str(key): value for key, value in pairs}
 
 
 def _sequence(items: Any = (), *_: Any) -> Any:
@@ -302,7 +303,7 @@ def _flatten(root: Any) -> dict[str, Tensor]:
             found[prefix] = value
         if not isinstance(value, Tensor | dict | list | tuple):
             return
-        budget[0] -= 1
+        budget[0] -= 1 if isinstance(value, Tensor) else 1 + len(value)
         if min(budget) < 0 or len(path) > DEEPEST or id(value) in path:
             raise ValueError("its containers are nested too deeply, contain themselves, or are too many")
         for key, child in _children(value):
@@ -310,6 +311,7 @@ def _flatten(root: Any) -> dict[str, Tensor]:
                 visit(child, name_of(f"{prefix}.{key}" if prefix else key), (*path, id(value)))
 
     visit(root, "" if not isinstance(root, Tensor) else "tensor", ())
+    check_count(len(found))
     return found
 
 
@@ -321,8 +323,8 @@ def _materialise(tensor: Tensor, numbers: Callable[[Storage], np.ndarray]) -> np
     """The view that the tensor is, checked against the storage's bounds."""
     flat = numbers(tensor.storage)
     start = tensor.storage.offset + tensor.offset
-    if math.prod(tensor.shape) * tensor.dtype.itemsize >= 2**62:
-        raise ValueError(f"a tensor of shape {tensor.shape} has too many numbers")
+    if math.prod(tensor.shape) > max(EXPANDED, len(flat)):
+        raise ValueError(f"a tensor of shape {tensor.shape} expands a storage of {len(flat)} numbers too far")
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, tensor.dtype)
     last = start + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.strides, strict=True))

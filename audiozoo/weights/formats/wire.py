@@ -9,6 +9,8 @@ import numpy as np
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 LONGEST_NAME = 4096  # characters; names grow by joining, so that a few long ones could fill the memory
+MOST_ARRAYS = 100_000  # in a file; each costs some hundred bytes of memory, but a hostile file only a few
+MOST_AXES = 64  # NumPy's own limit
 
 
 class Cursor:
@@ -43,8 +45,8 @@ def view(buffer: bytes | memoryview, dtype: np.dtype, shape: Sequence[int]) -> n
     Raises:
         ValueError: its size is not what the shape needs.
     """
-    if any(size < 0 for size in shape):
-        raise ValueError(f"negative size in shape {tuple(shape)}")
+    if len(shape) > MOST_AXES or any(size < 0 for size in shape):
+        raise ValueError(f"{len(shape)} axes, {min(shape)} the smallest: no shape of an array")
     needed = math.prod(shape) * dtype.itemsize
     if needed != len(buffer):
         raise ValueError(f"an array of shape {tuple(shape)} and type {dtype} takes {needed} bytes, not {len(buffer)}")
@@ -65,3 +67,9 @@ def name_of(text: str) -> str:
     if len(text) > LONGEST_NAME:
         raise ValueError(f"a name of {len(text)} characters: {text[:40]!r}…")
     return text
+
+
+def check_count(count: int) -> None:
+    """Raises ValueError if a file has more arrays than any model."""
+    if count > MOST_ARRAYS:
+        raise ValueError(f"{count} arrays or more are not a model's weights (at most {MOST_ARRAYS})")
