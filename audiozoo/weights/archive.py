@@ -30,7 +30,8 @@ def extract(archive: Path, members: tuple[str, ...], out: BinaryIO) -> None:
     try:
         with _opened(archive) as (names, open_member):
             for member in members:
-                _copy(open_member(_find(member, names, archive)), out, f"{member} in {archive.name}", archive)
+                with open_member(_find(member, names, archive)) as source:
+                    _copy(source, out, f"{member} in {archive.name}", archive)
     except (NotFoundError, IntegrityError):
         raise
     except _BROKEN as error:
@@ -70,9 +71,8 @@ def _find(member: str, names: list[str], archive: Path) -> str:
 def _copy(source: IO[bytes], out: BinaryIO, what: str, archive: Path) -> None:
     limit = min(_LARGEST, _RATIO * archive.stat().st_size)
     written = 0
-    with source:
-        while block := source.read(_BLOCK):
-            written += len(block)
-            if written > limit:
-                raise IntegrityError(f"{what} expands to more than {limit} bytes; that is no honest file")
-            out.write(block)
+    while block := source.read(_BLOCK):
+        written += len(block)
+        if written > limit:
+            raise IntegrityError(f"{what} expands to more than {limit} bytes; that is no honest file")
+        out.write(block)

@@ -18,7 +18,7 @@ from audiozoo.weights.errors import DownloadError, IntegrityError, NotFoundError
 from audiozoo.weights.published import HubFile
 
 _DIGEST = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
-_TRIES = 2  # the library itself tries again, too
+_TRIES = 3  # beside those of the library itself
 _PAUSE = 0.5  # seconds before the second try; doubled for each further one
 
 
@@ -117,10 +117,13 @@ def _endpoint() -> str | None:
 
 def _asked(source: HubFile, ask: Callable[[], Any]) -> Any:
     """What `ask` gives, tried again while the network fails, its errors told in our words."""
-    import httpx2
     from huggingface_hub import errors
 
-    trouble: Exception | None = None
+    # Of httpx, or of its successor: whichever the library is built on.
+    http_error: type[Exception] = next(
+        kind for kind in errors.HfHubHTTPError.__mro__ if kind.__module__.startswith("httpx")
+    )
+    trouble: BaseException | None = None
     for attempt in range(_TRIES):
         if attempt:
             time.sleep(_PAUSE * 2 ** (attempt - 1))
@@ -137,12 +140,12 @@ def _asked(source: HubFile, ask: Callable[[], Any]) -> Any:
             raise NotFoundError(f"the hub has no {describe(source)} ({type(error).__name__})") from error
         except errors.OfflineModeIsEnabled as error:
             raise DownloadError(f"{describe(source)}: HF_HUB_OFFLINE is set; unset it") from error
-        except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, httpx2.HTTPError) as error:
-            trouble = error.__cause__ if isinstance(error.__cause__, Exception) else error
-        except OSError as error:
-            if error.errno is not None:  # of this machine's disk, not of the hub
+        except errors.HFValidationError as error:
+            raise NotFoundError(f"{describe(source)} is no name of a repository's file: {error}") from error
+        except (OSError, RuntimeError, http_error) as error:  # of the protocol in use: HTTP, or the hub's own
+            if isinstance(error, OSError) and error.errno is not None:  # of this machine's disk, not of the hub
                 raise
-            trouble = error
+            trouble = error.__cause__ if isinstance(error.__cause__, Exception) else error
     raise DownloadError(
         f"{describe(source)} could not be fetched: {str(trouble).splitlines()[0] if str(trouble) else trouble!r}. "
         "Check the network (and HF_ENDPOINT, if you set it), and try again."

@@ -1,6 +1,7 @@
 """Package archives from the indexes that pip is configured for. Nothing of a package is imported, built or run."""
 
 import dataclasses
+import importlib
 import os
 import ssl
 import time
@@ -140,6 +141,11 @@ def _client(settings: PipSettings) -> "PyPIClient":
     )
 
 
+def _http_library(client: "PyPIClient") -> Any:
+    """The module that unearth's client is built on: httpx, or its successor httpx2."""
+    return importlib.import_module(type(client).__mro__[1].__module__.partition(".")[0])
+
+
 class _Remembering:
     """A fetcher of index pages that tries again, and remembers what went wrong: the finder only logs it."""
 
@@ -160,14 +166,13 @@ class _Remembering:
         return self._client.iter_secure_origins()
 
     def _ask(self, method: Callable[..., Any], url: str, headers: Any) -> Any:
-        import httpx2
-
+        http = _http_library(self._client)
         trouble = ""
         for attempt in range(_TRIES):
             _pause(attempt)
             try:
                 response = method(url, headers=headers)
-            except httpx2.TransportError as error:
+            except http.TransportError as error:
                 trouble = str(error) or type(error).__name__
                 continue
             if response.is_success:
@@ -179,7 +184,7 @@ class _Remembering:
             self.troubles.append(f"{_without_password(url)}: {trouble}")
         # An empty page: the finder goes on with the next index, and does not log what the caller will say in full.
         page = {"Content-Type": "text/html"}
-        return httpx2.Response(200, headers=page, content=b"", request=httpx2.Request("GET", url))
+        return http.Response(200, headers=page, content=b"", request=http.Request("GET", url))
 
 
 def _find(source: PackageFile, settings: PipSettings, client: "PyPIClient") -> Any:
@@ -244,13 +249,12 @@ def _copy(path: Path, part: Path, report: Callable[[int], None]) -> None:
 
 
 def _transfer(client: "PyPIClient", url: str, part: Path, size: int, report: Callable[[int], None]) -> None:
-    import httpx2
-
+    transport_error = _http_library(client).TransportError
     most, failures = 0, 0
     while True:
         try:
             trouble = _transfer_once(client, url, part, size, report)
-        except httpx2.TransportError as error:
+        except transport_error as error:
             trouble = str(error) or type(error).__name__
         if not trouble:
             return
