@@ -1,0 +1,188 @@
+"""What the commands over files share: a bar while one works, its answer where it belongs, its error in one line."""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from audiozoo.data import AudioError, duration, printable
+from audiozoo.data.files import replacing
+
+SEVERAL = {"txt", "text", "json", "rttm"}  # formats in which the answers about several files can follow each other
+Tick = Callable[[float], None]
+
+
+class Wrong(typer.Exit):
+    """Wrong usage, told in one line; typer's own way would put the line in a box and break it."""
+
+    def __init__(self, message: str):
+        say(message)
+        super().__init__(2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """About one file."""
+
+    render: Callable[[str], str]  # in a format
+    record: Callable[[], dict[str, Any]]  # for JSON
+    draw: Callable[[Path], Any]  # a picture
+
+
+@dataclasses.dataclass(frozen=True)
+class Outputs:
+    """Where answers go: to a folder, as one file per input and format, or to standard output."""
+
+    formats: tuple[str, ...]
+    folder: Path | None
+    plot: bool
+
+    def check(self, files: Sequence[Path]) -> None:
+        """Refuses what would mix on standard output, and a folder that cannot be one, before the work is done.
+
+        Raises:
+            Wrong: with what to do instead.
+        """
+        if self.folder is None:
+            if len(self.formats) > 1:
+                raise Wrong("several formats need --output-dir")
+            alone = sorted(set(self.formats) - SEVERAL)
+            if len(files) > 1 and alone:
+                raise Wrong(f"{alone[0]} of several files needs --output-dir")
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(self.folder / "audiozoo.tmp") as probe:
+                probe.touch()
+            (self.folder / "audiozoo.tmp").unlink()
+        except OSError as error:
+            raise Wrong(f"--output-dir {self.folder}: {error.strerror or error}") from None
+
+
+def chosen_formats(values: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The formats of one or more options, each perhaps several with commas.
+
+    Raises:
+        Wrong: an unknown one.
+    """
+    names = [name.strip().lower() for value in values for name in value.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise Wrong(f"no format is called {name!r}; there are {', '.join(known)}")
+    return tuple(dict.fromkeys(names)) or (known[0],)
+
+
+def for_each(files: Sequence[Path], outputs: Outputs, work: Callable[[Path, Tick], Answer]) -> None:
+    """Does `work` on every file and puts the answers where they belong; a file that fails does not stop the others.
+
+    Raises:
+        typer.Exit: with code 1, after all files, if some failed.
+    """
+    names, failed = output_names(files), 0
+    for index, file in enumerate(files):
+        try:
+            with bar(file, index, len(files)) as tick:
+                answer = work(file, tick)
+            _put(answer, file, names[index], outputs, heading=len(files) > 1)
+        except BrokenPipeError:
+            raise
+        except (ValueError, OSError, RuntimeError, MemoryError, ImportError) as error:
+            failed += 1
+            say(one_line(error, printable(file)))
+    if failed:
+        if len(files) > 1:
+            say(f"{failed} of {len(files)} files failed")
+        raise typer.Exit(1)
+
+
+def output_names(files: Sequence[Path]) -> list[str]:
+    """A name for each input's outputs: its stem, with a number where an earlier input has that already."""
+    taken: set[str] = set()
+    names = []
+    for file in files:
+        stem = name = file.stem
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+@contextlib.contextmanager
+def bar(file: Path, index: int, count: int) -> Iterator[Tick]:
+    """A function to tell how many seconds of the file are done; shows a bar where a person is looking."""
+    if not sys.stderr.isatty():
+        yield lambda seconds: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    total = None
+    with contextlib.suppress(AudioError):  # `work` will say it
+        total = duration(file)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    # Answers are printed after the bar is gone, so that nothing has to pass through rich.
+    progress = Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    )
+    counted = f" ({index + 1} of {count})" if count > 1 else ""
+    with progress:
+        task = progress.add_task(escape(printable(file.name)) + counted, total=total)
+        yield lambda seconds: progress.update(task, completed=seconds)
+
+
+def say(line: str) -> None:
+    """A line for the person, not for the script."""
+    print(f"audiozoo: {line}", file=sys.stderr, flush=True)
+
+
+def one_line(error: BaseException, subject: str = "") -> str:
+    """An error's message as one line that names its subject."""
+    if isinstance(error, MemoryError):
+        text = "there is not enough memory for it"
+    elif isinstance(error, OSError) and error.strerror and error.filename is not None:
+        text = f"{printable(error.filename)}: {error.strerror}"
+    else:
+        text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.startswith(subject) else f"{subject}: {text}"
+
+
+def _put(answer: Answer, file: Path, name: str, outputs: Outputs, *, heading: bool) -> None:
+    if outputs.folder is None:
+        (format,) = outputs.formats
+        if format == "json":
+            text = json.dumps({"file": str(file), **answer.record()}, ensure_ascii=False) + "\n"
+        else:
+            title = f"==> {printable(file)} <==\n" if heading and format != "rttm" else ""
+            text = title + answer.render(format)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        for format in outputs.formats:
+            text = json.dumps(answer.record(), ensure_ascii=False) + "\n" if format == "json" else answer.render(format)
+            _written(outputs.folder / f"{name}.{format}", text)
+    if outputs.plot:
+        picture = (outputs.folder or Path()) / f"{name}.png"
+        answer.draw(picture)
+        _tell(picture, outputs)
+
+
+def _written(path: Path, text: str) -> None:
+    with replacing(path) as scratch:
+        scratch.write_text(text, encoding="utf-8", newline="\n")
+    print(path, flush=True)
+
+
+def _tell(picture: Path, outputs: Outputs) -> None:
+    if outputs.folder is None:  # standard output has the answer already
+        say(f"drew {picture}")
+    else:
+        print(picture, flush=True)
