@@ -7,20 +7,19 @@ from tests.conformance import suite
 from tests.conformance.subject import Subject
 
 
-def twins() -> dict[str, Subject]:
-    """A small twin of each preset, under the first name of those whose twins are equal."""
-    found: dict[str, Subject] = {}
-    models = []
+def first_of_each(key) -> dict[str, Subject]:
+    """A small twin of each preset, under the first name of those that have the key in common."""
+    found: dict = {}
     for name, preset in zoo.PRESETS.items():
         subject = Subject(preset)
-        if (subject.model, preset.shortest, preset.streams, preset.leaks) not in models:
-            models.append((subject.model, preset.shortest, preset.streams, preset.leaks))
-            found[name] = subject
-    return found
+        found.setdefault(key(subject), (name, subject))
+    return dict(found.values())
 
 
-TWINS = twins()
-CASES = [(name, check) for name, subject in TWINS.items() for check in suite.checks_of(subject)]
+TWINS = first_of_each(lambda twin: (twin.model, twin.preset.shortest, twin.preset.streams, twin.preset.leaks))
+KINDS = first_of_each(suite.kind_of)
+CASES = [(name, check) for name, twin in TWINS.items() for check in suite.checks_of(twin)]
+CASES += [(name, check) for name in KINDS for check in suite.EVERY_KIND]
 
 
 def label(value) -> str:

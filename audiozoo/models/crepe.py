@@ -85,7 +85,7 @@ class Crepe(nn.Module):
         self, frames: Float[Array, "frames 1024"], valid: Bool[Array, " frames"], *, train: bool
     ) -> Float[Array, "frames 360"]:
         """In training all frames at once, as batch norm needs them; else in chunks, so that memory does not grow."""
-        count = len(frames)
+        count = frames.shape[0]
         chunks = -(-count // CHUNK)
         if train or chunks == 1:
             return self._network(frames, valid, train=train)
@@ -109,7 +109,7 @@ class Crepe(nn.Module):
             kernel, stride = (512, 4) if index == 1 else (64, 1)
             block = ConvBlock(c.width * multiple, kernel, stride, c.dropout, self.dtype, name=f"block_{index}")
             x = block(x, valid, train=train)
-        return nn.Dense(PITCH_BINS, dtype=self.dtype, name="classifier")(x.reshape(len(x), -1))
+        return nn.Dense(PITCH_BINS, dtype=self.dtype, name="classifier")(x.reshape(x.shape[0], -1))
 
 
 RENAMES = RenameTable(scopes=((r"^block_(\d)/conv$", r"conv\1"), (r"^block_(\d)/norm$", r"conv\1_BN")))

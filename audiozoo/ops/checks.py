@@ -6,15 +6,17 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 
-def check_waveform(waveform: Array, lengths: Array | None = None) -> tuple[Float[Array, "batch time"], Int[Array, "batch"]]:
-    """The waveform as a floating-point array and the valid samples of each row (all of them if `lengths` is None).
+def check_waveform(
+    waveform: Array, lengths: Array | None = None
+) -> tuple[Float[Array, "batch time"], Int[Array, " batch"]]:
+    """The waveform in float32 and the valid samples of each row (all of them if `lengths` is None).
 
     Samples beyond a row's length are set to zero, so that what a caller left there cannot matter, NaN included;
     lengths are clipped to [0, time] (concrete lengths outside are an error, traced ones cannot be seen).
 
     Raises:
         TypeError: `waveform` is not floating point, or `lengths` not integer.
-        ValueError: not (batch, time), or lengths that do not fit it.
+        ValueError: not (batch, time), no clips at all, or lengths that do not fit it.
     """
     if not hasattr(waveform, "shape"):
         raise TypeError(f"waveform must be an array of samples, not {type(waveform).__name__}")
@@ -28,13 +30,18 @@ def check_waveform(waveform: Array, lengths: Array | None = None) -> tuple[Float
             f"waveform has shape {waveform.shape}; models take (batch, time), mono: waveform[None] adds a batch axis"
         )
     batch, time = waveform.shape
+    if batch == 0:
+        raise ValueError(f"waveform has shape {waveform.shape}: a batch of no clips has no answer")
+    waveform = jnp.asarray(waveform, jnp.float32)
     if lengths is None:
-        return jnp.asarray(waveform), jnp.full(batch, time, jnp.int32)
+        return waveform, jnp.full(batch, time, jnp.int32)
     lengths = jnp.asarray(lengths) if not isinstance(lengths, jax.core.Tracer) else lengths
     if not jnp.issubdtype(lengths.dtype, jnp.integer):
         raise TypeError(f"lengths has dtype {lengths.dtype}; it counts samples, so it must be an integer array")
     if lengths.shape != (batch,):
-        raise ValueError(f"lengths has shape {lengths.shape}; for a waveform of shape {waveform.shape} it is ({batch},)")
+        raise ValueError(
+            f"lengths has shape {lengths.shape}; for a waveform of shape {waveform.shape} it is ({batch},)"
+        )
     if not isinstance(lengths, jax.core.Tracer):
         values = np.asarray(lengths)
         if values.size and (values.min() < 0 or values.max() > time):

@@ -55,7 +55,8 @@ def check_full_size_answers(subject: Subject) -> None:
     full = jax.eval_shape(subject.full.init, jax.random.key(0))
     output = jax.eval_shape(subject.full.model.apply, full, jax.ShapeDtypeStruct((2, subject.shortest), np.float32))
     assert output._fields == subject.shapes(1, subject.shortest)._fields
-    assert set(map(generic, paths(subject.variables))) <= set(map(generic, paths(full)))
+    twin = jax.eval_shape(subject.preset.init, jax.random.key(0))
+    assert set(map(generic, paths(twin))) == set(map(generic, paths(full)))
 
 
 def generic(path: str) -> str:

@@ -28,8 +28,12 @@ class Subject:
         self.calls: dict[Any, Any] = {}  # compiled functions, by what they are
 
     @functools.cached_property
+    def initial(self) -> dict[str, Any]:
+        return jax.jit(self.preset.init)(jax.random.key(0))
+
+    @functools.cached_property
     def variables(self) -> dict[str, Any]:
-        return perturb(self.preset.init(jax.random.key(0)), seed=1)
+        return perturb(self.initial, seed=1)
 
     @functools.cached_property
     def compiled(self) -> Callable[..., Output]:

@@ -1,5 +1,6 @@
 """The list of all checks: what a model gets by being in the zoo."""
 
+import dataclasses
 from collections.abc import Callable
 
 from tests.conformance import contract, devices, gradients, invariance, mistakes, persistence, values
@@ -19,7 +20,6 @@ EVERY_PRESET: tuple[Check, ...] = (
 # Of the small twin: once for all presets whose twins are equal.
 EVERY_TWIN: tuple[Check, ...] = (
     contract.check_names,
-    contract.check_nnx_bridge,
     values.check_declared_outputs,
     values.check_finite,
     values.check_no_samples,
@@ -32,9 +32,7 @@ EVERY_TWIN: tuple[Check, ...] = (
     gradients.check_every_parameter_learns,
     gradients.check_gradients_are_finite,
     gradients.check_train_mode,
-    devices.check_eight_devices,
     devices.check_bfloat16,
-    devices.check_init_is_deterministic,
     persistence.check_orbax,
     persistence.check_safetensors,
     persistence.check_export,
@@ -43,12 +41,26 @@ EVERY_TWIN: tuple[Check, ...] = (
     mistakes.check_right_but_unusual,
 )
 
+# Once for twins that differ in sizes alone, for these compile for long.
+EVERY_KIND: tuple[Check, ...] = (
+    contract.check_nnx_bridge,
+    devices.check_eight_devices,
+    devices.check_init_is_deterministic,
+)
+
 # Where the card says so.
 WHERE_IT_STREAMS: tuple[Check, ...] = (invariance.check_streaming,)
 WHERE_IT_KEEPS_TO_THE_CLIP: tuple[Check, ...] = (invariance.check_padding, gradients.check_statistics_see_no_padding)
 WHERE_IT_LEAKS: tuple[Check, ...] = (invariance.check_leak_is_real,)
 
 NEED_A_FOLDER: tuple[Check, ...] = (persistence.check_orbax, persistence.check_safetensors)
+
+
+def kind_of(subject: Subject) -> tuple:
+    """What twins that differ in sizes alone have in common: the class, the card's promises, all that is no integer."""
+    settings = dataclasses.asdict(subject.model.config).items()
+    switches = tuple((name, None if type(value) is int else value) for name, value in settings)
+    return type(subject.model), switches, subject.preset.streams, subject.preset.leaks
 
 
 def checks_of(subject: Subject) -> tuple[Check, ...]:

@@ -9,7 +9,7 @@ from tests.conformance.subject import Subject
 from tests.conformance.toys import toy
 
 RIGHT = Subject(toy())
-CHECKS = (*suite.EVERY_PRESET, *suite.checks_of(RIGHT))
+CHECKS = (*suite.EVERY_PRESET, *suite.EVERY_KIND, *suite.checks_of(RIGHT))
 
 CULPRITS = {  # what is wrong: which checks have to see it
     "answers nothing": [values.check_no_samples],
