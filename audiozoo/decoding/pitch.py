@@ -55,7 +55,7 @@ def decode_argmax(
     logits: Float[Array, "batch frames 360"], *, fmin: float = LOWEST_FREQUENCY, fmax: float = HIGHEST_FREQUENCY
 ) -> DecodedPitch:
     """The most probable bin of each frame; frequencies are multiples of 20 cents."""
-    probabilities = _in_range(logits, fmin, fmax)
+    probabilities = in_range(logits, fmin, fmax)
     bins = probabilities.argmax(axis=-1)
     return DecodedPitch(bins_to_frequency(bins.astype(jnp.float32)), _at(probabilities, bins), bins)
 
@@ -67,7 +67,7 @@ def decode_weighted_argmax(
 
     torchcrepe weights with `sigmoid(probability)`, in effect almost evenly; this weights with the probabilities.
     """
-    probabilities = _in_range(logits, fmin, fmax)
+    probabilities = in_range(logits, fmin, fmax)
     return averaged(probabilities, probabilities.argmax(axis=-1))
 
 
@@ -80,7 +80,7 @@ def decode_viterbi(
 ) -> DecodedPitch:
     """The mean around the best path, which prefers steps of few bins from frame to frame."""
     path = viterbi(log_emissions(logits, fmin=fmin, fmax=fmax), log_transition(), lengths=lengths)
-    return averaged(_in_range(logits, fmin, fmax), path.states)
+    return averaged(in_range(logits, fmin, fmax), path.states)
 
 
 def averaged(probabilities: Float[Array, "*frames 360"], bins: Int[Array, "*frames"]) -> DecodedPitch:
@@ -110,7 +110,8 @@ def log_transition() -> Float[np.ndarray, "360 360"]:
     return np.log(weights / weights.sum(axis=1, keepdims=True) + _TINY).astype(np.float32)
 
 
-def _in_range(logits: Float[Array, "*frames 360"], fmin: float, fmax: float) -> Float[Array, "*frames 360"]:
+def in_range(logits: Float[Array, "*frames 360"], fmin: float, fmax: float) -> Float[Array, "*frames 360"]:
+    """Probabilities, zero for pitches that are not looked for."""
     first, end = bins_between(fmin, fmax)
     inside = (np.arange(BINS) >= first) & (np.arange(BINS) < end)
     return jnp.where(inside, jax.nn.sigmoid(logits), 0)
