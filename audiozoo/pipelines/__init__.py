@@ -1,0 +1,33 @@
+"""For people: audio in, answers out."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from audiozoo.pipelines.options import Options
+    from audiozoo.pipelines.speech import detect_speech
+    from audiozoo.pipelines.transcribe import Transcriber, transcribe
+    from audiozoo.pipelines.transcript import Segment, Transcript, Word
+
+_HOMES = {
+    "Options": "options",
+    "Segment": "transcript",
+    "Transcriber": "transcribe",
+    "Transcript": "transcript",
+    "Word": "transcript",
+    "detect_speech": "speech",
+    "track_pitch": "pitch",
+    "transcribe": "transcribe",
+}
+
+__all__ = ["Options", "Segment", "Transcriber", "Transcript", "Word", "detect_speech", "track_pitch", "transcribe"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'audiozoo.pipelines' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"audiozoo.pipelines.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
