@@ -10,7 +10,7 @@ from audiozoo.ops.attention import Memory, attention, merge_heads, split_heads
 
 
 class MultiHeadAttention(nn.Module):
-    """Call the parts: `look = split(query)`, `memory = remember(x)`, `attend(look, [memory])`."""
+    """Self-attention when called; `queries`, `remember` and `attend` are its parts, for attention to something else."""
 
     width: int
     heads: int
@@ -33,7 +33,10 @@ class MultiHeadAttention(nn.Module):
     def attend(
         self, queries: Float[Array, "*batch heads time size"], *memories: Memory
     ) -> Float[Array, "*batch time width"]:
-        return self.out(merge_heads(attention(queries, memories)))
+        """Projected means of what is remembered. Memories may have all their leading axes folded into one."""
+        leading = memories[0].keys.shape[:-2]
+        attended = attention(queries.reshape(*leading, *queries.shape[-2:]), memories).reshape(queries.shape)
+        return self.out(merge_heads(attended))
 
     def __call__(
         self, x: Float[Array, "*batch time width"], mask: Array | None = None
