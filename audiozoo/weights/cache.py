@@ -47,6 +47,7 @@ def key_of(*parts: str) -> str:
 
 
 def megabytes(size: int) -> str:
+    """A size in bytes, for people."""
     return f"{size / 1e6:.1f} MB" if size < 1e9 else f"{size / 1e9:.2f} GB"
 
 
@@ -88,14 +89,17 @@ class Entry:
 
     @property
     def folder(self) -> Path:
+        """Where the file, its receipt and its lock lie."""
         return home() / "files" / self.key
 
     @property
     def path(self) -> Path:
+        """The finished file; there only when it is whole and was checked."""
         return self.folder / self.name
 
     @property
     def part(self) -> Path:
+        """The file while it is written."""
         return self.folder / f"{self.name}.part"
 
     @property

@@ -23,6 +23,7 @@ _PAUSE = 0.5  # seconds before the second try; doubled for each further one
 
 
 def describe(source: HubFile) -> str:
+    """For messages: which file, of which repository, at which commit."""
     return f"{source.path} of {source.repository} at {source.revision[:12]}"
 
 

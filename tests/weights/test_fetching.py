@@ -109,7 +109,7 @@ def test_find_links_and_file_indexes(cache, tmp_path, monkeypatch, index):
 def test_pip_is_obeyed_through_its_configuration_file(index, tmp_path, monkeypatch):
     settings = tmp_path / "pip.conf"
     settings.write_text(
-        "[global]\nindex-url = https://user:secret@pip.example/simple\nextra-index-url = https://more.example/simple\n"
+        "[global]\nindex-url: https://user:secret@pip.example/simple\nextra-index-url: https://more.example/simple\n"
         "timeout = 7\ntrusted-host = pip.example\n[download]\nfind-links = https://links.example/\n"
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
