@@ -108,14 +108,15 @@ def test_find_links_and_file_indexes(cache, tmp_path, monkeypatch, index):
 
 def test_pip_is_obeyed_through_its_configuration_file(index, tmp_path, monkeypatch):
     settings = tmp_path / "pip.conf"
+    indexes = ("https://user:secret@pip.example/simple", "https://more.example/simple")
     settings.write_text(
-        "[global]\nindex-url: https://user:secret@pip.example/simple\nextra-index-url: https://more.example/simple\n"
+        f"[global]\nindex-url = {indexes[0]}\nextra-index-url = {indexes[1]}\n"
         "timeout = 7\ntrusted-host = pip.example\n[download]\nfind-links = https://links.example/\n"
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(settings))
     monkeypatch.delenv("PIP_INDEX_URL")
     found = package_index.pip_settings()
-    assert found.index_urls == ("https://user:secret@pip.example/simple", "https://more.example/simple")
+    assert found.index_urls == indexes
     assert found.find_links == ("https://links.example/",)
     assert (found.timeout, found.trusted_hosts) == (7.0, ("pip.example",))
     assert "secret" not in found.places
