@@ -15,10 +15,10 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from audiozoo import data, decoding, layers, models, ops, pipelines, signal, weights, zoo
-    from audiozoo.zoo import create, info, list_models, load
+    from audiozoo.zoo import create, info, list_models, load, save
 
 _ROOMS = ("data", "decoding", "layers", "models", "ops", "pipelines", "signal", "weights", "zoo")
-_ZOO = ("create", "info", "list_models", "load")
+_ZOO = ("create", "info", "list_models", "load", "save")
 
 __all__ = [
     "__version__",
@@ -32,6 +32,7 @@ __all__ = [
     "models",
     "ops",
     "pipelines",
+    "save",
     "signal",
     "weights",
     "zoo",

@@ -240,9 +240,12 @@ def _load_file(path: Path, dtype: Any) -> tuple[Model, dict[str, Any]]:
     variables, metadata = weights.load(file)
     if "model" not in metadata or "settings" not in metadata:
         raise ValueError(f"{file} does not say which model it is of; audiozoo.save writes files that do")
-    settings = {key: _hashable(value) for key, value in json.loads(metadata["settings"]).items()}
-    dtype = jnp.dtype(dtype or settings.pop("dtype", "float32"))
-    card = _changed(metadata["model"], {**settings, "dtype": dtype.type})
+    try:
+        settings = {key: _hashable(value) for key, value in json.loads(metadata["settings"]).items()}
+        dtype = jnp.dtype(dtype or settings.get("dtype", "float32"))
+        card = _changed(metadata["model"], {**settings, "dtype": dtype.type})
+    except (TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{file} has settings that this version does not know: {error}") from error
     _check_variables(card, variables, str(file))
     return card.model, _on_device(variables, dtype)
 
