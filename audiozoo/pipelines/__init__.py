@@ -26,7 +26,9 @@ __all__ = ["Options", "Segment", "Transcriber", "Transcript", "Word", "detect_sp
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'audiozoo.pipelines' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"audiozoo.pipelines.{_HOMES[name]}"), name)
+    value = getattr(importlib.import_module(f"audiozoo.pipelines.{_HOMES[name]}"), name)
+    globals()[name] = value  # importing the page `transcribe` has put that page where the function belongs
+    return value
 
 
 def __dir__() -> list[str]:
