@@ -6,16 +6,16 @@ from jaxtyping import Array, Float
 
 
 def frame(signal: Float[Array, "*batch time"], size: int, hop_length: int) -> Float[Array, "*batch frames size"]:
-    """Windows of `size` samples, one every `hop_length`; an incomplete last one is dropped.
+    """Stretches of `size` samples, one every `hop_length`; an incomplete last one is dropped.
+
+    There are 1 + (time - size) // hop_length of them, none when the signal is shorter than `size`.
 
     Raises:
-        ValueError: the signal is shorter than one frame, or a setting is not positive.
+        ValueError: a setting is not positive.
     """
     if size < 1 or hop_length < 1:
-        raise ValueError(f"size {size} and hop_length {hop_length} must be positive")
-    if signal.shape[-1] < size:
-        raise ValueError(f"a signal of {signal.shape[-1]} samples holds no frame of {size}; pad it first")
-    count = 1 + (signal.shape[-1] - size) // hop_length
+        raise ValueError(f"frame size and hop length must be positive, not {size} and {hop_length}")
+    count = max(0, 1 + (signal.shape[-1] - size) // hop_length)
     return signal[..., hop_length * np.arange(count)[:, None] + np.arange(size)]
 
 

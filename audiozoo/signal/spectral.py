@@ -7,19 +7,9 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from audiozoo.signal import windows
+from audiozoo.signal.framing import frame
 
 PadMode = Literal["reflect", "constant", "edge"]
-
-
-def frame(signal: Float[Array, "*batch time"], size: int, hop_length: int) -> Float[Array, "*batch frames size"]:
-    """Stretches of `size` samples, one every `hop_length`; an incomplete last one is dropped.
-
-    There are 1 + (time - size) // hop_length of them, none when the signal is shorter than `size`.
-    """
-    if size < 1 or hop_length < 1:
-        raise ValueError(f"frame size and hop length must be positive, not {size} and {hop_length}")
-    count = max(0, 1 + (signal.shape[-1] - size) // hop_length)
-    return signal[..., hop_length * np.arange(count)[:, None] + np.arange(size)]
 
 
 def stft(
