@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from tests.conformance import contract, devices, gradients, invariance, mistakes, persistence, values
+from tests.conformance import contract, devices, gradients, invariance, mistakes, oracles, persistence, values
 from tests.conformance.subject import Subject
 
 Check = Callable[..., None]
@@ -15,6 +15,7 @@ EVERY_PRESET: tuple[Check, ...] = (
     contract.check_parameter_count,
     contract.check_full_size_answers,
     devices.check_parameters_are_float32,
+    oracles.check_oracle_tests,
 )
 
 # Of the small twin: once for all presets whose twins are equal.

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from tests.conformance import contract, devices, gradients, invariance, mistakes, persistence, suite, values
+from tests.conformance import contract, devices, gradients, invariance, mistakes, oracles, persistence, suite, values
 from tests.conformance.subject import Subject
 from tests.conformance.toys import toy
 
 RIGHT = Subject(toy())
-CHECKS = (*suite.EVERY_PRESET, *suite.EVERY_KIND, *suite.checks_of(RIGHT))
+CHECKS = {*suite.EVERY_PRESET, *suite.EVERY_KIND, *suite.checks_of(RIGHT)} - {oracles.check_oracle_tests}
 
 CULPRITS = {  # what is wrong: which checks have to see it
     "answers nothing": [values.check_no_samples],
@@ -54,7 +54,7 @@ def run(check, subject, folder):
     check(subject, *([folder] if check in suite.NEED_A_FOLDER else []))
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", sorted(CHECKS, key=lambda check: check.__name__), ids=lambda check: check.__name__)
 def test_the_right_toy_passes(check, tmp_path):
     run(check, RIGHT, tmp_path)
 
@@ -73,3 +73,31 @@ def test_the_culprit_is_caught(fault, check, tmp_path):
 def test_a_wrong_card_is_caught(card, check):
     with pytest.raises((AssertionError, AttributeError)):
         check(Subject(dataclasses.replace(toy(), **card)))
+
+
+def test_a_family_without_oracle_tests_is_caught():
+    with pytest.raises(AssertionError, match=r"test_toys_oracle\.py"):
+        oracles.check_oracle_tests(RIGHT)
+
+
+def test_oracle_tests_that_leave_something_out_are_caught():
+    page = """
+pytestmark = pytest.mark.oracle
+def test_every_stage(): ...
+@pytest.mark.weights
+def test_published(): ...
+"""
+    assert oracles.missing_tests(page, published=True) == ["gradients"]
+    assert oracles.missing_tests("def test_x(): ...", published=False) == [
+        "every stage",
+        "gradients",
+        "the mark `oracle`, for the whole page",
+    ]
+
+
+def test_every_check_is_in_the_suite():
+    """A check that is written and not listed would check nothing."""
+    modules = (contract, devices, gradients, invariance, mistakes, oracles, persistence, values)
+    written = {f for module in modules for name, f in vars(module).items() if name.startswith("check_")}
+    listed = {*CHECKS, oracles.check_oracle_tests, *suite.WHERE_IT_STREAMS, *suite.WHERE_IT_LEAKS}
+    assert {f.__name__ for f in written} - {"check_waveform"} == {f.__name__ for f in listed}
