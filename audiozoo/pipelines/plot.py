@@ -27,7 +27,7 @@ RANGE_DB = 70
 CONFIDENT = 0.5  # pitch is drawn from here on
 DPI = 120
 LEFT, RIGHT, GAP = 0.85, 1.0, 0.14  # inches
-INK, MUTED, SPEECH, PITCH = "#1f2937", "#6b7280", "#0d9488", "#c2410c"
+INK, MUTED, SPEECH, PITCH, FAINT = "#1f2937", "#6b7280", "#0d9488", "#c2410c", "#e8c3ae"
 
 # Tried in this order for letters that the first one lacks; only what is installed is asked for.
 FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR"]
@@ -146,7 +146,7 @@ def _compose(figure: Any, overview: Overview, transcript: Any, speech: Any, pitc
     if speech is not None:
         panels.append((0.26, _speech, (speech,)))
     if pitch is not None:
-        panels.append((1.25, _pitch, (pitch,)))
+        panels.append((1.25, _pitch, (pitch, speech)))
     if layout is not None:
         panels.append((layout.height, _words, (layout,)))
     top, bottom = (0.42 if title else 0.15), 0.55
@@ -237,13 +237,17 @@ def _speech(axes: Any, overview: Overview, speech: Sequence[Span]) -> None:
     axes.text(1.006, 0.5, f"{total:.1f} s", transform=axes.transAxes, fontsize=7.5, color=MUTED, va="center")
 
 
-def _pitch(axes: Any, overview: Overview, pitch: Track) -> None:
+def _pitch(axes: Any, overview: Overview, pitch: Track, speech: Sequence[Span] | None) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
     times, frequency, confidence = (np.asarray(a) for a in (pitch.time, pitch.frequency, pitch.confidence))
     heard = (confidence >= CONFIDENT) & np.isfinite(frequency) & (frequency > 0)
-    line = np.where(heard, frequency, np.nan)
-    axes.plot(times, line, color=PITCH, linewidth=1.3, solid_capstyle="round", marker=".", markersize=1.5)
+    spoken = heard if speech is None else heard & _within(times, speech)
+    for shown, color in ((heard & ~spoken, FAINT), (spoken, PITCH)):  # a hum between words has a pitch too
+        starts = np.flatnonzero(shown & ~(_continued(frequency) & np.roll(shown, 1)))
+        for run in np.split(np.arange(len(times)), starts)[1:]:
+            kept = run[shown[run]]
+            axes.plot(times[kept], frequency[kept], color=color, linewidth=1.3, marker=".", markersize=1.5)
     inside = frequency[heard]
     low, high = (inside.min() / 1.15, inside.max() * 1.15) if inside.size else (50.0, 500.0)
     axes.set_yscale("log")
@@ -254,6 +258,19 @@ def _pitch(axes: Any, overview: Overview, pitch: Track) -> None:
     axes.yaxis.set_minor_locator(NullLocator())
     axes.grid(axis="y", color="#e5e7eb", linewidth=0.6)
     axes.set_ylabel("pitch (Hz)")
+
+
+def _within(times: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+    inside = np.zeros(len(times), bool)
+    for span in spans:
+        inside |= (times >= span.start) & (times < span.end)
+    return inside
+
+
+def _continued(frequency: np.ndarray) -> np.ndarray:
+    """Where the pitch goes on from the frame before; no voice jumps by more than a third in a hundredth of a second."""
+    steps = np.log2(np.maximum(frequency, 1e-3))
+    return np.concatenate([[False], np.abs(np.diff(steps)) < np.log2(1.25)])
 
 
 def _words(axes: Any, overview: Overview, layout: Layout) -> None:
