@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-MOST_FIELDS = 4_000_000  # of a file; a large model has a tenth of that
+MOST_FIELDS = 2_000_000  # of a file; a large model has a tenth of that
 LONGEST = 10  # bytes of an integer
 CHUNK = 1 << 20  # bytes of packed integers that are decoded at once
 

@@ -65,8 +65,8 @@ class Storage:
 
     dtype: np.dtype
     key: str
-    size: int  # elements
     offset: int = 0  # elements, into the storage called `key`
+    unit: int = 0  # bytes that an old-style file counts as one: of an untyped storage 1, whatever its tensors are
 
 
 @dataclasses.dataclass
@@ -137,9 +137,7 @@ def _parse_legacy(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
     if protocol != PROTOCOL or not isinstance(system, dict) or not isinstance(keys, list | tuple):
         raise ValueError("it does not begin like a PyTorch checkpoint")
     order = "little" if system.get("little_endian", True) else "big"
-    sizes = {}
-    for storage in _storages(root):
-        sizes[storage.key] = storage.dtype.itemsize
+    sizes = {storage.key: storage.unit for storage in _storages(root)}
     places: dict[str, memoryview] = {}
     position, whole = stream.tell(), memoryview(data)
     for key in keys:
@@ -172,24 +170,26 @@ def _numbers(raw: bytes | memoryview, dtype: np.dtype, order: str) -> np.ndarray
     if len(raw) % dtype.itemsize:
         raise ValueError(f"a storage of {len(raw)} bytes holds no whole number of {dtype}")
     numbers = view(raw, dtype, (len(raw) // dtype.itemsize,))
-    return numbers if order == "little" else numbers.byteswap()
+    swapped = numbers if order == "little" else numbers.byteswap()
+    swapped.flags.writeable = False
+    return swapped
 
 
 def _persistent(token: Any) -> Storage:
     """("storage", type, key, location, size), and in old files a view (key, offset, size) of it or None."""
     if not isinstance(token, tuple) or len(token) not in (5, 6) or token[0] != "storage":
         raise ValueError("it refers to something that is no storage")
-    kind, key, size = token[1], token[2], token[4]
+    kind, key = token[1], token[2]
     dtype = getattr(kind, "builder", None)
-    if not isinstance(dtype, _StorageType) or not isinstance(key, str) or not _is_count(size):
-        raise ValueError("a storage without type, key or size")
+    if not isinstance(dtype, _StorageType) or not isinstance(key, str):
+        raise ValueError("a storage without type or key")
     offset = 0
     if len(token) == 6 and token[5] is not None:
         part = token[5]
-        if not (isinstance(part, tuple) and len(part) == 3 and _is_count(part[1]) and _is_count(part[2])):
-            raise ValueError("a view of a storage without offset and size")
-        offset, size = part[1], part[2]
-    return Storage(dtype.dtype, key, size, offset)
+        if not (isinstance(part, tuple) and len(part) == 3 and _is_count(part[1])):
+            raise ValueError("a view of a storage without offset")
+        offset = part[1]
+    return Storage(dtype.dtype, key, offset, dtype.dtype.itemsize)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -312,6 +312,8 @@ def _flatten(root: Any) -> dict[str, Tensor]:
 
     visit(root, "" if not isinstance(root, Tensor) else "tensor", ())
     check_count(len(found))
+    if not found:
+        raise ValueError("it holds no tensor")
     return found
 
 
@@ -331,4 +333,5 @@ def _materialise(tensor: Tensor, numbers: Callable[[Storage], np.ndarray]) -> np
     if last >= len(flat):
         raise ValueError(f"a tensor of shape {tensor.shape} reaches beyond its storage of {len(flat)} numbers")
     strides = tuple(stride * tensor.dtype.itemsize for stride in tensor.strides)
-    return np.lib.stride_tricks.as_strided(flat[start:], tensor.shape, strides, writeable=False)
+    # Over bytes, because ml_dtypes' arrays offer no buffer and as_strided does not know their types.
+    return np.ndarray(tensor.shape, tensor.dtype, flat.view(np.uint8), start * tensor.dtype.itemsize, strides)
