@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 
@@ -58,8 +59,10 @@ def _last_valid(steps: Float[Array, "batch time features"], initial: Array, leng
 
 
 def _activate(gates: Array) -> tuple[Array, Array, Array, Array]:
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    return jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
+    """One tanh for all, as sigmoid(x) = (1 + tanh(x / 2)) / 2: on a CPU a third quicker than three sigmoids and one."""
+    half = np.repeat(np.array([0.5, 0.5, 1, 0.5]), gates.shape[-1] // 4).astype(gates.dtype)
+    i, f, g, o = jnp.split(jnp.tanh(gates * half), 4, axis=-1)
+    return (1 + i) / 2, (1 + f) / 2, g, (1 + o) / 2
 
 
 @jax.custom_vjp
