@@ -135,6 +135,8 @@ def pitch(
     decoder: Annotated[
         Literal["weighted_argmax", "viterbi"], typer.Option(help="viterbi: a smooth path, no octave jumps.")
     ] = "weighted_argmax",
+    fmin: Annotated[float, typer.Option(min=1.0, help="Hertz, the lowest pitch to look for.")] = 50.0,
+    fmax: Annotated[float, typer.Option(min=1.0, help="Hertz, the highest; 550 for speech.")] = 2006.0,
     format: Annotated[
         list[str] | None, typer.Option("--format", "-f", help="csv (time in s, frequency in Hz, confidence), json.")
     ] = None,
@@ -147,12 +149,15 @@ def pitch(
 
     outputs = shared.Outputs(shared.chosen_formats(format or [], ("csv", "json")), output_dir, plot)
     outputs.check(files)
+    if fmin >= fmax:
+        raise shared.Wrong(f"--fmin {fmin:g} must be below --fmax {fmax:g}")
     _prepare()
     _check_task(model, "pitch")
+    settings: dict[str, Any] = {"decoder": decoder, "fmin": fmin, "fmax": fmax}
     _, variables = _ready(zoo.load, model, hint="--model")
 
     def work(file: Path, tick: "Tick") -> "Answer":
-        track = pipelines.track_pitch(file, model=model, variables=variables, decoder=decoder, progress=tick)
+        track = pipelines.track_pitch(file, model=model, variables=variables, progress=tick, **settings)
         rows = list(zip(track.time.tolist(), track.frequency.tolist(), track.confidence.tolist(), strict=True))
         return shared.Answer(
             lambda format: "time,frequency,confidence\n" + "".join(f"{t:.3f},{f:.3f},{c:.4f}\n" for t, f, c in rows),

@@ -13,6 +13,7 @@ from audiozoo.cli.files import one_line, say
 from audiozoo.pipelines.plot import CONFIDENT, draw
 
 SPEECH_TO_TEXT, VOICE_ACTIVITY, PITCH = "whisper_tiny_en", "silero_vad_v6", "crepe_tiny"
+VOICE_HZ = (50.0, 550.0)  # where people speak
 
 
 def run(names: Sequence[str], folder: Path) -> None:
@@ -35,7 +36,9 @@ def run(names: Sequence[str], folder: Path) -> None:
             audio = data.recording(name)
             transcript = transcriber(audio, word_timestamps=True)
             speech = pipelines.detect_speech(audio, model=VOICE_ACTIVITY, variables=voice_activity)
-            track = pipelines.track_pitch(audio, model=PITCH, variables=pitch)
+            track = pipelines.track_pitch(
+                audio, model=PITCH, variables=pitch, decoder="viterbi", fmin=VOICE_HZ[0], fmax=VOICE_HZ[1]
+            )
             picture = draw(
                 audio,
                 path=folder / f"{name}.png",

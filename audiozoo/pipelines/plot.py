@@ -25,6 +25,8 @@ MOST_COLUMNS = 3000  # more than a picture has pixels; longer audio is averaged
 BLOCK_SECONDS = 30
 RANGE_DB = 70
 CONFIDENT = 0.5  # pitch is drawn from here on
+COARSE_HZ = (30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000)  # labels of the pitch axis
+FINE_HZ = (30, 40, 50, 60, 80, 100, 120, 150, 180, 220, 260, 300, 350, 400, 500, 600, 800, 1000, 1200, 1500, 2000)
 DPI = 120
 LEFT, RIGHT, GAP = 0.85, 1.0, 0.14  # inches
 INK, MUTED, SPEECH, PITCH, FAINT = "#1f2937", "#6b7280", "#0d9488", "#c2410c", "#e8c3ae"
@@ -252,7 +254,7 @@ def _pitch(axes: Any, overview: Overview, pitch: Track, speech: Sequence[Span] |
     low, high = (inside.min() / 1.15, inside.max() * 1.15) if inside.size else (50.0, 500.0)
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    ticks = [hz for hz in (30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000) if low <= hz <= high]
+    ticks = [hz for hz in (FINE_HZ if high / low < 4 else COARSE_HZ) if low <= hz <= high]
     axes.yaxis.set_major_locator(FixedLocator(ticks or [float(np.sqrt(low * high))]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f}"))
     axes.yaxis.set_minor_locator(NullLocator())
