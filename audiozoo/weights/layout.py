@@ -63,7 +63,7 @@ class RenameTable:
         """The foreign name of our module path, with `*` and `[i/n]` still in it."""
         for pattern, replacement in self.scopes:
             scope = re.sub(pattern, replacement, scope)
-        return scope.strip("/").replace("/", self.separator)
+        return re.sub(r"/(?!\d+\])", lambda _: self.separator, scope.strip("/"))  # not the slash of [i/n]
 
     def join(self, module: str, leaf: str) -> tuple[str, tuple[int, int]]:
         """The name of an array, and which part of how many equal ones it is."""

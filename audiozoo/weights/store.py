@@ -4,7 +4,6 @@ Also the cache of conversions: what was once read from a foreign format is kept 
 """
 
 import json
-import mmap
 import os
 import re
 import tempfile
@@ -60,10 +59,8 @@ def load(path: str | os.PathLike[str], *, verify: bool = True) -> tuple[dict[str
         ValueError: it is broken, or its content is not what was saved.
         OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
-        empty = os.fstat(file.fileno()).st_size == 0
-        # Mapped: 150 MB are there at once, and stay whole because `save` replaces files and never changes them.
-        data = b"" if empty else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    # Twice as fast as `read_bytes`, and unlike a map of the file it cannot change under us.
+    data = np.fromfile(path, np.uint8)
     try:
         arrays, metadata = safetensors.parse_with_metadata(memoryview(data))
         expected = metadata.pop(DIGEST, None)
@@ -95,9 +92,12 @@ def converted(key: str, convert: Callable[[], Mapping[str, Any]], directory: str
         raise ValueError(f"{key!r} is no file name: letters, digits, '.', '-' and '_' only")
     path = Path(directory) / f"{key}.safetensors"
     try:
-        return load(path)[0]
+        variables, metadata = load(path)
+        if metadata.get("key") == key:
+            return variables
     except (OSError, ValueError):
-        variables = dict(convert())
+        pass
+    variables = dict(convert())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, variables, {"key": key})
