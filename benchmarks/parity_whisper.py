@@ -164,7 +164,7 @@ def compare(ready: Any, model: Any, clips: Sequence[Clip], rules: Sequence[str])
 
 def report(name: str, comparisons: Sequence[Comparison]) -> str:
     lines = [
-        "| settings | equal texts | equal tokens | drawn by chance | word error rate, ours | theirs | s, ours | theirs |",
+        "| settings | equal texts | equal tokens | drawn | word error rate, ours | theirs | s, ours | theirs |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for one in comparisons:
