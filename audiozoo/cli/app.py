@@ -33,6 +33,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 @app.callback(invoke_without_command=True)
 def root(version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False) -> None:
+    """What is asked of the command itself."""
     if version:
         from audiozoo import __version__
 

@@ -84,6 +84,9 @@ def for_each(files: Sequence[Path], outputs: Outputs, work: Callable[[Path, Tick
         typer.Exit: with code 1, after all files, if some failed.
     """
     names, failed = output_names(files), 0
+    for file, name in zip(files, names, strict=True):
+        if name != file.stem and (outputs.folder or outputs.plot):
+            say(f"{printable(file)}: is written as {printable(name)}, for {printable(file.stem)} is taken")
     for index, file in enumerate(files):
         try:
             with bar(file, index, len(files)) as tick:
