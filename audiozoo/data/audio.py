@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from audiozoo.data.truncation import check_header, check_length
 
-PIECE_VALUES = 2**18  # read at once, over all channels: 1 MiB of float32
+PIECE_VALUES = 2**18  # read or made at once, over all channels: 1 MiB of float32
 MOST_SAMPLES = 2**31 - 1  # in one array: more than JAX indexes by default
 
 Samples = Float[np.ndarray, " time"]
@@ -52,7 +52,7 @@ def load_audio(file_or_array: Any, sample_rate: int, *, source_rate: float | Non
                     f"{printable(file_or_array)}: is {expected / sample_rate / 3600:.0f} hours long, too much for one "
                     f"array at {sample_rate} Hz; stream it (stream_audio)"
                 )
-            pieces = list(_resampled(_mono(file, printable(file_or_array)), file.samplerate, sample_rate))
+            pieces = list(_resampled(_mono(file, printable(file_or_array), sample_rate), file.samplerate, sample_rate))
         samples, source = _joined(pieces), printable(file_or_array)
     else:
         array = _mono_array(file_or_array)
@@ -77,7 +77,7 @@ def stream_audio(path: str | os.PathLike[str], sample_rate: int, *, block_second
     size = max(1, round(block_seconds * sample_rate))
     total, held, waiting = 0, 0, []
     with _opened(path) as file:
-        for piece in _resampled(_mono(file, printable(path)), file.samplerate, sample_rate):
+        for piece in _resampled(_mono(file, printable(path), sample_rate), file.samplerate, sample_rate):
             total, held = total + piece.size, held + piece.size
             waiting.append(piece)
             if held >= size:
@@ -151,9 +151,10 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def _mono(file: soundfile.SoundFile, name: str) -> Iterator[Samples]:
-    """The file's samples at its own rate, averaged over channels, in pieces of bounded size."""
-    frames, position = max(1, PIECE_VALUES // file.channels), 0
+def _mono(file: soundfile.SoundFile, name: str, sample_rate: int) -> Iterator[Samples]:
+    """The file's samples at its own rate, averaged over channels, in pieces that stay small at `sample_rate` too."""
+    frames = max(1, min(PIECE_VALUES // file.channels, PIECE_VALUES * file.samplerate // sample_rate))
+    position = 0
     while True:
         try:
             piece = file.read(frames, dtype="float32", always_2d=True)

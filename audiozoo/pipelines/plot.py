@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from audiozoo.data import load_audio, printable, stream_audio
+from audiozoo.data import duration, load_audio, printable, stream_audio
 from audiozoo.data.files import replacing
 from audiozoo.pipelines.captions import Caption, Layout, arrange, draw_captions
 from audiozoo.pipelines.transcript import Transcript
@@ -297,30 +297,31 @@ def _captions(transcript: Transcript | None) -> tuple[list[Caption], list[Captio
 
 
 def _overview(audio: Any, sample_rate: int | None) -> Overview:
+    """Columns of one or more hops each, made block by block: hours of audio take no more memory than minutes."""
     if isinstance(audio, str | os.PathLike):
+        seconds = duration(audio)
         blocks = stream_audio(audio, SAMPLE_RATE, block_seconds=BLOCK_SECONDS)
     else:
         samples, size = load_audio(audio, SAMPLE_RATE, source_rate=sample_rate), BLOCK_SECONDS * SAMPLE_RATE
+        seconds = len(samples) / SAMPLE_RATE
         blocks = (samples[start : start + size] for start in range(0, len(samples), size))
+    hops = BLOCK_SECONDS * SAMPLE_RATE // HOP
+    divisors = (hop for hop in range(1, hops + 1) if hops % hop == 0)  # columns that do not cross blocks
+    merge = next((hop for hop in divisors if seconds * SAMPLE_RATE / HOP / hop <= MOST_COLUMNS), hops)
     low, high, power, total = [], [], [], 0
     for block in blocks:
         total += len(block)
-        low.append(_columns(block, np.min))
-        high.append(_columns(block, np.max))
-        power.append(_mel_power(block))
-    joined = [np.concatenate(parts) for parts in (low, high, power)]
-    merge = -(-len(joined[0]) // MOST_COLUMNS)
-    lows, highs, powers = (
-        np.stack([how(a[i : i + merge], axis=0) for i in range(0, len(a), merge)])
-        for a, how in zip(joined, (np.min, np.max, np.mean), strict=True)
-    )
-    decibels = 10 * np.log10(np.maximum(powers, 1e-12))
+        starts = np.arange(0, len(block), merge * HOP)
+        low.append(np.minimum.reduceat(block, starts))
+        high.append(np.maximum.reduceat(block, starts))
+        each = _mel_power(block)
+        starts = np.arange(0, len(each), merge)
+        counts = np.diff(starts, append=len(each))
+        power.append(np.add.reduceat(each, starts) / counts[:, None])
+    decibels = 10 * np.log10(np.maximum(np.concatenate(power), 1e-12))
     decibels = np.maximum(decibels - max(decibels.max(), -80.0), -RANGE_DB)  # so silence is dark, not loudest
-    return Overview(total / SAMPLE_RATE, lows, highs, decibels, len(lows) * merge * HOP / SAMPLE_RATE)
-
-
-def _columns(block: np.ndarray, how: Any) -> Float[np.ndarray, " columns"]:
-    return np.array([how(block[start : start + HOP]) for start in range(0, len(block), HOP)], np.float32)
+    covered = len(decibels) * merge * HOP / SAMPLE_RATE
+    return Overview(total / SAMPLE_RATE, np.concatenate(low), np.concatenate(high), decibels, covered)
 
 
 def _mel_power(block: np.ndarray) -> Float[np.ndarray, "columns mels"]:

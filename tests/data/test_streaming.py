@@ -63,6 +63,18 @@ def test_an_hour_streams_in_a_few_megabytes(tmp_path, rate, target):
     assert peak < 16e6, f"{peak / 1e6:.0f} MB"  # the whole would be 230 MB
 
 
+def test_a_low_rate_does_not_take_more_memory(tmp_path):
+    path = tmp_path / "slow.wav"
+    soundfile.write(path, np.zeros(4 * 3600 * 100), 100)  # four hours at 100 Hz
+    tracemalloc.start()
+    try:
+        assert sum(block.size for block in stream_audio(path, 16000)) == 4 * 3600 * 16000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 16e6, f"{peak / 1e6:.0f} MB"  # the whole would be 920 MB
+
+
 def test_many_channels_do_not_take_more_memory(tmp_path):
     path = tmp_path / "wide.wav"
     soundfile.write(path, np.zeros((40_000, 250), np.int16), 16000)

@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+import tracemalloc
 import types
 
 import matplotlib.image
@@ -110,6 +111,20 @@ def test_blocks_join_without_a_seam():
     per_second = len(overview.decibels) / overview.covered
     seam = overview.decibels[int(29.9 * per_second) : int(30.1 * per_second)].max(axis=1)
     np.testing.assert_allclose(seam, 0, atol=4)
+
+
+def test_hours_take_no_more_memory_than_minutes(tmp_path):
+    path = tmp_path / "hours.wav"
+    soundfile.write(path, np.zeros(2 * 3600 * 200, np.int16), 200)  # two hours at a rate of 200 Hz
+    plot._overview(TONE, RATE)  # compiles
+    tracemalloc.start()
+    try:
+        overview = plot._overview(path, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert overview.seconds == 7200 and len(overview.low) <= plot.MOST_COLUMNS
+    assert peak < 30e6, f"{peak / 1e6:.0f} MB"  # the samples alone would be 460 MB
 
 
 def test_silence_is_dark():
