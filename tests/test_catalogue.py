@@ -228,3 +228,17 @@ def test_a_preset_is_a_value_with_changes():
     assert dataclasses.replace(changed, model=card.model) == card
     with pytest.raises(TypeError):
         card.with_changes(nonsense=1)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["crepe_tiny", "silero_vad_v6", "whisper_tiny_en"])
+def test_published_weights_load(name, monkeypatch):
+    model, loaded = zoo.load(name)
+    assert model == zoo.create(name)
+    assert sum(leaf.size for leaf in jax.tree.leaves(loaded["params"])) == zoo.PRESETS[name].parameters
+    assert {leaf.dtype for leaf in jax.tree.leaves(loaded)} == {jnp.dtype(jnp.float32)}
+    assert zoo.info(name).cached
+    monkeypatch.setattr(zoo.weights, "read", None)  # from here on nothing foreign is read
+    half, stored = zoo.load(name, dtype=jnp.bfloat16, offline=True)
+    assert half.dtype == jnp.bfloat16
+    assert {leaf.dtype for leaf in jax.tree.leaves(stored["params"])} == {jnp.dtype(jnp.bfloat16)}

@@ -18,8 +18,8 @@ def first_of_each(key) -> dict[str, Subject]:
 
 TWINS = first_of_each(lambda twin: (twin.model, twin.preset.shortest, twin.preset.streams, twin.preset.leaks))
 KINDS = first_of_each(suite.kind_of)
-CASES = [(name, check) for name, twin in TWINS.items() for check in suite.checks_of(twin)]
-CASES += [(name, check) for name in KINDS for check in suite.EVERY_KIND]
+CASES = [(name, check) for name in TWINS for check in suite.EVERY_TWIN]
+CASES += [(name, check) for name, twin in KINDS.items() for check in suite.checks_of_kind(twin)]
 
 
 def label(value) -> str:

@@ -26,6 +26,13 @@ EVERY_TWIN: tuple[Check, ...] = (
     values.check_no_samples,
     values.check_lengths_grow_with_the_clip,
     values.check_nan_stays_in_its_row,
+    mistakes.check_wrong_waveforms,
+    mistakes.check_wrong_lengths,
+)
+
+# Once for twins that differ in sizes alone, for these compile for long.
+EVERY_KIND: tuple[Check, ...] = (
+    contract.check_nnx_bridge,
     invariance.check_transforms,
     invariance.check_batch_mates,
     invariance.check_pure,
@@ -33,23 +40,16 @@ EVERY_TWIN: tuple[Check, ...] = (
     gradients.check_every_parameter_learns,
     gradients.check_gradients_are_finite,
     gradients.check_train_mode,
+    devices.check_eight_devices,
     devices.check_bfloat16,
+    devices.check_init_is_deterministic,
     persistence.check_orbax,
     persistence.check_safetensors,
     persistence.check_export,
-    mistakes.check_wrong_waveforms,
-    mistakes.check_wrong_lengths,
     mistakes.check_right_but_unusual,
 )
 
-# Once for twins that differ in sizes alone, for these compile for long.
-EVERY_KIND: tuple[Check, ...] = (
-    contract.check_nnx_bridge,
-    devices.check_eight_devices,
-    devices.check_init_is_deterministic,
-)
-
-# Where the card says so.
+# Of every kind, where the card says so.
 WHERE_IT_STREAMS: tuple[Check, ...] = (invariance.check_streaming,)
 WHERE_IT_KEEPS_TO_THE_CLIP: tuple[Check, ...] = (invariance.check_padding, gradients.check_statistics_see_no_padding)
 WHERE_IT_LEAKS: tuple[Check, ...] = (invariance.check_leak_is_real,)
@@ -64,8 +64,8 @@ def kind_of(subject: Subject) -> tuple:
     return type(subject.model), switches, subject.preset.streams, subject.preset.leaks
 
 
-def checks_of(subject: Subject) -> tuple[Check, ...]:
-    """All that a small twin has to pass."""
+def checks_of_kind(subject: Subject) -> tuple[Check, ...]:
+    """All that one twin of each kind has to pass, besides what every twin has to."""
     card = subject.preset
     streaming = WHERE_IT_STREAMS if card.streams else ()
-    return EVERY_TWIN + streaming + (WHERE_IT_LEAKS if card.leaks else WHERE_IT_KEEPS_TO_THE_CLIP)
+    return EVERY_KIND + streaming + (WHERE_IT_LEAKS if card.leaks else WHERE_IT_KEEPS_TO_THE_CLIP)

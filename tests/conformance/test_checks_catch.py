@@ -6,10 +6,10 @@ import pytest
 
 from tests.conformance import contract, devices, gradients, invariance, mistakes, oracles, persistence, suite, values
 from tests.conformance.subject import Subject
-from tests.conformance.toys import toy
+from tests.conformance.toys import Abrupt, Deaf, Forgetful, streaming_toy, toy
 
 RIGHT = Subject(toy())
-CHECKS = {*suite.EVERY_PRESET, *suite.EVERY_KIND, *suite.checks_of(RIGHT)} - {oracles.check_oracle_tests}
+CHECKS = {*suite.EVERY_PRESET, *suite.EVERY_TWIN, *suite.checks_of_kind(RIGHT)} - {oracles.check_oracle_tests}
 
 CULPRITS = {  # what is wrong: which checks have to see it
     "answers nothing": [values.check_no_samples],
@@ -73,6 +73,12 @@ def test_the_culprit_is_caught(fault, check, tmp_path):
 def test_a_wrong_card_is_caught(card, check):
     with pytest.raises((AssertionError, AttributeError)):
         check(Subject(dataclasses.replace(toy(), **card)))
+
+
+@pytest.mark.parametrize("kind", [Forgetful, Deaf, Abrupt])
+def test_a_wrong_stream_is_caught(kind):
+    with pytest.raises(AssertionError):
+        invariance.check_streaming(Subject(streaming_toy(kind)))
 
 
 def test_a_family_without_oracle_tests_is_caught():

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from audiozoo.models import silero_vad
 from audiozoo.models.preset import Preset
 from audiozoo.ops.checks import check_waveform
 
@@ -148,3 +149,31 @@ def toy(fault: str = "", **card: Any) -> Preset:
         "small": {"width": 8},
     }
     return Preset(**{**settings, **card})
+
+
+class Forgetful(silero_vad.SileroVAD):
+    """Streams as if every chunk were the first."""
+
+    def stream(self, chunk: Array, state: Any, lengths: Array | None = None) -> Any:
+        output, state = super().stream(chunk, state, lengths)
+        return output, state._replace(lstm=jax.tree.map(jnp.zeros_like, state.lstm))
+
+
+class Deaf(silero_vad.SileroVAD):
+    """Streams all that it is given, whatever is valid of it."""
+
+    def stream(self, chunk: Array, state: Any, lengths: Array | None = None) -> Any:
+        return super().stream(chunk, state)
+
+
+class Abrupt(silero_vad.SileroVAD):
+    """Loses the samples that wait when a stream ends."""
+
+    def flush(self, state: Any) -> Any:
+        return super().flush(state._replace(pending=jnp.zeros_like(state.pending)))
+
+
+def streaming_toy(kind: type) -> Preset:
+    """The preset of a streaming model that is wrong in the way of `kind`."""
+    card = silero_vad.PRESETS["silero_vad_v6"]
+    return dataclasses.replace(card, model=kind(card.model.config))
