@@ -62,7 +62,7 @@ def load(path: str | os.PathLike[str], *, verify: bool = True) -> tuple[dict[str
     # Twice as fast as `read_bytes`, and unlike a map of the file it cannot change under us.
     data = np.fromfile(path, np.uint8)
     try:
-        arrays, metadata = safetensors.parse_with_metadata(memoryview(data))
+        arrays, metadata = safetensors.parse_with_metadata(data.data)
         expected = metadata.pop(DIGEST, None)
         if verify and expected is not None and digest(arrays, metadata) != expected:
             raise ValueError("its content is not what was saved (checksums differ)")

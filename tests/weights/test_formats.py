@@ -201,7 +201,7 @@ def test_onnx_arrays_that_lost_their_name_are_called_after_their_user(load):
         "12",
     ]
     nodes = [
-        forge.onnx_node("Conv", ["x", "onnx::Conv_12", "345"], ["y"], "/dec/ups.0/conv_pre/Conv_1"),
+        forge.onnx_node("Conv", ["x", "onnx::Conv_12", "345"], ["y"], "/dec/ups/ups.0/conv_pre/Conv_1"),
         forge.onnx_node("LSTM", ["y", "onnx::LSTM_7", "onnx::LSTM_8", "onnx::LSTM_9"], ["z"], "/rnn/LSTM"),
         forge.onnx_node("MatMul", ["z", "onnx::MatMul_3"], ["w"], "/out/MatMul"),
         forge.onnx_node("Pow", ["w", "onnx::Pow_1"], ["v"], "/norm/Pow"),

@@ -203,26 +203,24 @@ def test_torch_recurrent_leaves(reverse):
 @pytest.mark.parametrize(("gates", "order"), [(4, (0, 2, 3, 1)), (3, (1, 0, 2)), (1, (0,))])
 def test_onnx_recurrent_leaves_in_torch_order(gates, order):
     """Every gate is filled with its number, so that any other order shows."""
-    rows = np.repeat(np.arange(gates, dtype=np.float32), 3)
-    both = np.stack([rows, rows + 10])
+    rows = np.repeat(np.arange(1, gates + 1, dtype=np.float32), 3)
+    both = np.stack([rows, rows + 10])  # two directions
     arrays = {"rnn.W": both[..., None] + np.zeros(2, np.float32), "rnn.R": both[..., None] + np.zeros(3, np.float32)}
     arrays["rnn.B"] = np.concatenate([both, both + 100], axis=1)
-    for direction in (0, 1):
-        table = RenameTable(scopes=(("^rnn$", f"rnn[{direction}/2]"),), ignore=("none",))
-        wanted = np.repeat(np.array(order, np.float32), 3) + 10 * direction
-        other = RenameTable(scopes=(("^rnn$", "rnn[0/2]"), ("^nnr$", "rnn[1/2]")))
-        shapes = cell(gates, separate=True)
-        if direction == 0:
-            shapes["params"]["nnr"] = shapes["params"]["rnn"]
-        with_both = flatten(to_variables(arrays, shapes, other)) if direction == 0 else None
-        if with_both is not None:
-            np.testing.assert_array_equal(with_both["params/rnn/input/kernel"][0], wanted)
-            np.testing.assert_array_equal(with_both["params/nnr/input/kernel"][0], wanted + 10)
-            np.testing.assert_array_equal(with_both["params/nnr/recurrent_bias"], wanted + 110)
-            np.testing.assert_array_equal(with_both["params/rnn/recurrent_kernel"][0], wanted)
-        else:
-            with pytest.raises(ValueError, match=r"rnn.W\[0/2\]"):
-                to_variables(arrays, shapes, table)
+    shapes = cell(gates, separate=True)
+    shapes["params"]["backwards"] = shapes["params"]["rnn"]
+    table = RenameTable(scopes=(("^rnn$", "rnn[0/2]"), ("^backwards$", "rnn[1/2]")))
+    found = flatten(to_variables(arrays, shapes, table))
+    for name, offset in (("rnn", 0), ("backwards", 10)):
+        wanted = np.repeat(np.array(order, np.float32) + 1, 3) + offset
+        np.testing.assert_array_equal(found[f"params/{name}/input/kernel"][0], wanted)
+        np.testing.assert_array_equal(found[f"params/{name}/recurrent_kernel"][2], wanted)
+        np.testing.assert_array_equal(found[f"params/{name}/input/bias"], wanted)
+        np.testing.assert_array_equal(found[f"params/{name}/recurrent_bias"], wanted + 100)
+    with pytest.raises(ValueError, match=r"unused \(3\):\s+rnn.W\[1/2\]"):
+        to_variables(arrays, cell(gates, separate=True), table)
+    with pytest.raises(ValueError, match=r"name the direction"):
+        to_variables(arrays, cell(gates, separate=True), RenameTable())
 
 
 WIDTHS = st.integers(2, 4)  # an axis of one is dropped, so it would not come back

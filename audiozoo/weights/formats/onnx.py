@@ -194,4 +194,9 @@ def _name_by_use(node: str, operator: str, index: int) -> str | None:
         return None
     if len(parts) > 1 and re.fullmatch(rf"{re.escape(operator)}(_\d+)?", parts[-1]):
         parts = parts[:-1]
-    return name_of(".".join([*parts, leaf]))
+    modules: list[str] = []
+    for part in parts:
+        if modules and part.startswith(f"{modules[-1]}."):  # torch says /pre/pre.0/Conv for the first of a Sequential
+            modules.pop()
+        modules.append(part)
+    return name_of(".".join([*modules, leaf]))

@@ -53,7 +53,8 @@ def parse_with_metadata(data: bytes | memoryview) -> tuple[dict[str, np.ndarray]
     if len(buffer) < 8 or not 2 <= size <= min(LARGEST_HEADER, len(buffer) - 8):
         raise ValueError(f"its header is said to take {size} bytes; the file has {len(buffer)}")
     entries = _header(bytes(buffer[8 : 8 + size]))
-    metadata = entries.pop("__metadata__", None) or {}
+    metadata = entries.pop("__metadata__", None)
+    metadata = {} if metadata is None else metadata
     if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("its metadata are not texts")
     content = buffer[8 + size :]
