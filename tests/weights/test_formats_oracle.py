@@ -123,7 +123,7 @@ def test_names_that_torchs_exporter_loses_are_found(tmp_path):
     np.testing.assert_array_equal(arrays["rnn.W"][1, :5], model.rnn.weight_ih_l0_reverse[:5].detach().numpy())
     np.testing.assert_allclose(arrays["out.weight"].T, model.out.weight.detach().numpy())
     np.testing.assert_array_equal(arrays["out.bias"], model.out.bias.detach().numpy())
-    assert not [name for name in arrays if name.startswith("onnx::")]
+    assert not [name for name, array in arrays.items() if name.startswith("onnx::") and array.dtype.kind == "f"]
 
 
 class LayerSpec(ctranslate2.specs.LayerSpec):
