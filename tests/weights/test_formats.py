@@ -183,6 +183,12 @@ def test_a_scale_is_a_positive_number(load, scale):
         load(forge.ctranslate2(arrays), "ctranslate2")
 
 
+def test_a_scale_that_makes_infinite_weights_is_refused(load):
+    arrays = {"a": np.full((1, 2), 100, np.int8), "a_scale": np.array([1e-40], np.float32)}
+    with pytest.raises(ValueError, match="a is infinite"):
+        load(forge.ctranslate2(arrays), "ctranslate2")
+
+
 def test_an_unknown_ctranslate2_version_is_named(load):
     with pytest.raises(ValueError, match="version 9"):
         load(forge.ctranslate2(ARRAYS | {"count": np.zeros(1, np.int8)}, version=9), "ctranslate2")

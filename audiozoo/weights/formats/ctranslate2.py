@@ -79,5 +79,8 @@ def _dequantise(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         if not (np.isfinite(scale).all() and (scale > 0).all()):
             raise ValueError(f"{name} has a scale that is not a positive number")
         rows = scale.reshape(-1, *[1] * (array.ndim - 1)) if array.ndim else scale.reshape(())
-        result[name] = array.astype(np.float32) / rows
+        with np.errstate(over="ignore"):  # said below, as an error
+            result[name] = array.astype(np.float32) / rows
+        if not np.isfinite(result[name]).all():
+            raise ValueError(f"{name} is infinite by its scale")
     return result

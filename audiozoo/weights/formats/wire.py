@@ -32,10 +32,12 @@ class Cursor:
         self.position += size
         return self.data[self.position - size : self.position]
 
-    def unpack(self, layout: str) -> tuple:
+    def unpack(self, layout: str) -> tuple[int, ...]:
+        """The next values of a `struct` layout, such as "BI". ValueError: see `take`."""
         return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)))
 
     def integer(self, code: str) -> int:
+        """The next value of one `struct` code, such as "I"."""
         return self.unpack(code)[0]
 
 
