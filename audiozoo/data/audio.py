@@ -164,7 +164,7 @@ def _mono(file: soundfile.SoundFile, name: str, sample_rate: int) -> Iterator[Sa
         if not len(piece):
             break
         _check_finite(piece, name, position, file.samplerate)
-        yield piece.mean(axis=1, dtype=np.float32) if file.channels > 1 else piece[:, 0]
+        yield _averaged(piece)
         position += len(piece)
     fault = check_length(file, position)
     if fault:
@@ -193,7 +193,15 @@ def _mono_array(array: Any) -> Samples:
         with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, and is refused below
             samples = array.astype(np.float32)
     _check_finite(samples, "the array", 0, None)
-    return samples if samples.ndim == 1 else samples.mean(axis=1)
+    return samples if samples.ndim == 1 else _averaged(samples)
+
+
+def _averaged(samples: Float[np.ndarray, "time channels"]) -> Samples:
+    """The mean over channels; one by one, because NumPy's `mean` over a short axis is twenty times slower."""
+    total = samples[:, 0].copy()
+    for channel in range(1, samples.shape[1]):
+        total += samples[:, channel]
+    return total if samples.shape[1] == 1 else total / np.float32(samples.shape[1])
 
 
 def _is_float(dtype: np.dtype) -> bool:
