@@ -6,12 +6,13 @@ from audiozoo import zoo
 from tests.conformance import suite
 from tests.conformance.subject import Subject
 
+SUBJECTS = {name: Subject(preset) for name, preset in zoo.PRESETS.items()}
+
 
 def first_of_each(key) -> dict[str, Subject]:
     """A small twin of each preset, under the first name of those that have the key in common."""
     found: dict = {}
-    for name, preset in zoo.PRESETS.items():
-        subject = Subject(preset)
+    for name, subject in SUBJECTS.items():
         found.setdefault(key(subject), (name, subject))
     return dict(found.values())
 
@@ -29,7 +30,7 @@ def label(value) -> str:
 @pytest.mark.parametrize("check", suite.EVERY_PRESET, ids=label)
 @pytest.mark.parametrize("name", zoo.PRESETS)
 def test_every_preset(name, check):
-    check(Subject(zoo.PRESETS[name]))
+    check(SUBJECTS[name])
 
 
 @pytest.mark.parametrize("name, check", CASES, ids=label)
@@ -39,4 +40,4 @@ def test_every_twin(name, check, tmp_path):
 
 def test_every_preset_has_a_twin_that_is_checked():
     models = [subject.model for subject in TWINS.values()]
-    assert all(Subject(preset).model in models for preset in zoo.PRESETS.values())
+    assert all(subject.model in models for subject in SUBJECTS.values())

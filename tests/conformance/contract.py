@@ -45,14 +45,13 @@ def check_names(subject: Subject) -> None:
 
 def check_parameter_count(subject: Subject) -> None:
     """Exactly as many trainable parameters as published, in the full size."""
-    shapes = jax.eval_shape(subject.full.init, jax.random.key(0))
-    count = sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
+    count = sum(leaf.size for leaf in jax.tree.leaves(subject.full_shapes["params"]))
     assert count == subject.full.parameters, f"{count:,} parameters; published: {subject.full.parameters:,}"
 
 
 def check_full_size_answers(subject: Subject) -> None:
     """The full size has the twin's parameters in other shapes, and takes what its card says, traced only."""
-    full = jax.eval_shape(subject.full.init, jax.random.key(0))
+    full = subject.full_shapes
     output = jax.eval_shape(subject.full.model.apply, full, jax.ShapeDtypeStruct((2, subject.shortest), np.float32))
     assert output._fields == subject.shapes(1, subject.shortest)._fields
     twin = jax.eval_shape(subject.preset.init, jax.random.key(0))

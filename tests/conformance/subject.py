@@ -28,6 +28,11 @@ class Subject:
         self.calls: dict[Any, Any] = {}  # compiled functions, by what they are
 
     @functools.cached_property
+    def full_shapes(self) -> Any:
+        """The variables of the full size, as shapes."""
+        return jax.eval_shape(self.full.init, jax.random.key(0))
+
+    @functools.cached_property
     def initial(self) -> dict[str, Any]:
         return jax.jit(self.preset.init)(jax.random.key(0))
 
