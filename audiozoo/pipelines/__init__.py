@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from audiozoo.pipelines.options import Options
     from audiozoo.pipelines.speech import detect_speech
-    from audiozoo.pipelines.transcribe import Transcriber, transcribe
+    from audiozoo.pipelines.transcriber import Transcriber, transcribe
     from audiozoo.pipelines.transcript import Segment, Transcript, Word
 
 _HOMES = {
     "Options": "options",
     "Segment": "transcript",
-    "Transcriber": "transcribe",
+    "Transcriber": "transcriber",
     "Transcript": "transcript",
     "Word": "transcript",
     "detect_speech": "speech",
     "track_pitch": "pitch",
-    "transcribe": "transcribe",
+    "transcribe": "transcriber",
 }
 
 __all__ = ["Options", "Segment", "Transcriber", "Transcript", "Word", "detect_speech", "track_pitch", "transcribe"]
