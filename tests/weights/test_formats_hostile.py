@@ -125,6 +125,8 @@ HOSTILE = {
     "torch: frame of 2^62 bytes": ("torch", hostile_pickle(b"\x95" + GIANT)),
     "torch: integer of 2^31 bytes": ("torch", hostile_pickle(b"\x8b" + struct.pack("<i", 2**31 - 1))),
     "torch: integer of a million digits": ("torch", hostile_pickle(b"I" + b"9" * 10**6 + b"\n")),
+    "torch: escape that warns": ("torch", hostile_pickle(b"ca\\S\nb\n")),
+    "torch: octal escape that warns": ("torch", hostile_pickle(b"S'\\777'\n")),
     "torch: memory of 2^32 places": ("torch", hostile_pickle(b"Nr\xff\xff\xff\xff")),
     "torch: negative memory": ("torch", hostile_pickle(b"Np-5\n")),
     "torch: many lists": ("torch", hostile_pickle(b"]" * 10_000_000)),
@@ -198,9 +200,10 @@ HOSTILE = {
 
 
 LIMITED = """
-import json, resource, sys, time
+import json, resource, sys, time, warnings
 from audiozoo.weights import read
 import audiozoo.weights.formats
+warnings.simplefilter("error")
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 600_000_000,) * 2)

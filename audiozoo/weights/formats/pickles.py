@@ -7,6 +7,7 @@ proportion to its bytes. The stream is taken apart by the standard library's `pi
 
 import io
 import pickletools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,7 +20,18 @@ class Opaque:
     """Something that the pickle mentions and weights do not need, such as a device."""
 
 
-def load(stream: io.BytesIO, builders: Mapping[str, Builder], persistent: Callable[[Any], Any]) -> Any:
+class Stream(io.BytesIO):
+    """The bytes of pickles, one after the other."""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """A line, without the escapes on which `pickletools` would warn the user of the library."""
+        line = super().readline(size)
+        if b"\\" in line and _STRANGE_ESCAPE.search(line):
+            raise ValueError("its pickle has a text with an unknown escape")
+        return line
+
+
+def load(stream: Stream, builders: Mapping[str, Builder], persistent: Callable[[Any], Any]) -> Any:
     """The next pickle of `stream`, which is left after its end.
 
     `builders` maps "module.name" to what stands for it; they are called with arguments from the file, so they must
@@ -39,7 +51,7 @@ class _Machine:
         self.memo: dict[int, Any] = {}
         self.work = 0
 
-    def run(self, stream: io.BytesIO) -> Any:
+    def run(self, stream: Stream) -> Any:
         for opcode, argument, _position in pickletools.genops(stream):
             name = opcode.name
             self.spend(1)
@@ -215,6 +227,7 @@ class _Global:
         self.builder = builder
 
 
+_STRANGE_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?:[^\\'\"abfnrtvx0-7\n]|[4-7][0-7][0-7])")
 _LITERALS = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"),
     *("STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),

@@ -15,7 +15,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from audiozoo.weights.formats.pickles import Opaque, load
+from audiozoo.weights.formats.pickles import Opaque, Stream, load
 from audiozoo.weights.formats.wire import BFLOAT16, MOST_AXES, check_count, name_of, view
 
 DTYPES = {
@@ -128,11 +128,11 @@ def _parse_zip(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
     def fetch(storage: Storage) -> np.ndarray:
         return _numbers(member(f"data/{storage.key}"), storage.dtype, order)
 
-    return load(io.BytesIO(member("data.pkl")), BUILDERS, _persistent), fetch
+    return load(Stream(member("data.pkl")), BUILDERS, _persistent), fetch
 
 
 def _parse_legacy(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
-    stream = io.BytesIO(data)
+    stream = Stream(data)
     _magic, protocol, system, root, keys = (_next(stream, index) for index in range(5))
     if protocol != PROTOCOL or not isinstance(system, dict) or not isinstance(keys, list | tuple):
         raise ValueError("it does not begin like a PyTorch checkpoint")
@@ -158,7 +158,7 @@ def _parse_legacy(data: bytes) -> tuple[Any, Callable[[Storage], np.ndarray]]:
     return root, fetch
 
 
-def _next(stream: io.BytesIO, index: int) -> Any:
+def _next(stream: Stream, index: int) -> Any:
     """One of the pickles that an old-style file begins with; only the fourth holds tensors."""
     value = load(stream, BUILDERS if index == 3 else {}, _persistent)
     if index == 0 and value != MAGIC:
