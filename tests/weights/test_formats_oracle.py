@@ -126,11 +126,6 @@ def test_names_that_torchs_exporter_loses_are_found(tmp_path):
     assert not [name for name, array in arrays.items() if name.startswith("onnx::") and array.dtype.kind == "f"]
 
 
-class LayerSpec(ctranslate2.specs.LayerSpec):
-    def __init__(self):
-        self.weight, self.bias, self.shared = None, None, None
-
-
 class Spec(ctranslate2.specs.ModelSpec):
     """A model of CTranslate2 with one linear layer and a tied copy of it."""
 
