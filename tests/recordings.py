@@ -114,14 +114,23 @@ def _unpack_prompts(folder: Path) -> None:
 
 
 def _download(package: str, folder: Path) -> bytes:
-    command = ["apt-get", "download", f"{package}={PACKAGE_VERSION}"]
     if not shutil.which("apt-get"):
         pytest.skip(f"the prompts are in the Debian package {package}, and there is no apt-get")
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
     # as root, apt would warn that its own user cannot write here
-    sandbox = ["-o", "APT::Sandbox::User=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    done = subprocess.run([*command, *sandbox], cwd=folder, capture_output=True, text=True, timeout=300)
+    command = [
+        "apt-get",
+        "download",
+        f"{package}={PACKAGE_VERSION}",
+        *(["-o", "APT::Sandbox::User=root"] if root else []),
+    ]
+    run = functools.partial(subprocess.run, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = run(command)
+    if done.returncode and root:  # a fresh machine has no lists of packages yet
+        run(["apt-get", "update"])
+        done = run(command)
     if done.returncode:
-        pytest.skip(f"`{' '.join(command)}` failed (`apt-get update` first?): {done.stderr.strip()}")
+        raise RuntimeError(f"`{' '.join(command)}` failed (`apt-get update` first?): {done.stderr.strip()}")
     (file,) = folder.glob(f"{package}_*.deb")
     return file.read_bytes()
 
