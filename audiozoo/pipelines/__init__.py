@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from audiozoo.pipelines.transcriber import Transcriber, transcribe
     from audiozoo.pipelines.transcript import Segment, Transcript, Word
 
-_HOMES = {
+_HOMES = {  # no page may have the name of a function: importing it would put the page in the function's place
     "Options": "options",
     "Segment": "transcript",
     "Transcriber": "transcriber",
@@ -26,9 +26,7 @@ __all__ = ["Options", "Segment", "Transcriber", "Transcript", "Word", "detect_sp
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'audiozoo.pipelines' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"audiozoo.pipelines.{_HOMES[name]}"), name)
-    globals()[name] = value  # importing the page `transcribe` has put that page where the function belongs
-    return value
+    return getattr(importlib.import_module(f"audiozoo.pipelines.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

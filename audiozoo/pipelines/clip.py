@@ -75,11 +75,18 @@ class Clip:
         return self.seek / FRAMES_PER_SECOND
 
     def window(self) -> Samples | None:
-        """The samples of the next window; None at the end of the clip."""
-        size = self._window_frames * FRAME
-        samples = self._reader.read(self.seek * FRAME, size)
-        self.frames = len(samples) // FRAME
-        return samples if self.frames else None
+        """The samples of the next window in which there are any but zeros; None at the end of the clip.
+
+        Whisper hears a "you" or a "Thank you." in perfect silence, so it is not asked.
+        """
+        while True:
+            samples = self._reader.read(self.seek * FRAME, self._window_frames * FRAME)
+            self.frames = len(samples) // FRAME
+            if not self.frames:
+                return None
+            if samples.any():
+                return samples
+            self.skip()
 
     def prompt(self, multilingual: bool, room: int) -> tuple[list[int], int, int]:
         """What the decoder is told: symbols, the place of the start of transcript, and how many are of the text.

@@ -22,7 +22,7 @@ def tokenizer(tmp_path_factory):
 
 
 def clip_at(tokenizer, seek, **options):
-    clip = Clip([np.zeros(SECONDS * 16_000, np.float32)], tokenizer, Options(**options), 480_000)
+    clip = Clip([np.ones(SECONDS * 16_000, np.float32)], tokenizer, Options(**options), 480_000)
     clip.seek, clip.language = seek, "de"
     assert clip.window() is not None
     return clip

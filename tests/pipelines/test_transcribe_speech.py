@@ -37,7 +37,15 @@ def test_words_are_in_order_and_where_they_are_said(tiny):
 
 @pytest.mark.parametrize("seconds", [0.2, 31.0])
 def test_silence_has_no_text(tiny, seconds):
-    assert tiny(np.zeros(round(seconds * 16_000), np.float32), beam_size=1).text == ""
+    found = tiny(np.zeros(round(seconds * 16_000), np.float32))
+    assert found.text == "" and found.duration == seconds
+
+
+def test_speech_after_a_long_silence_is_found(tiny):
+    speech = load_audio(recordings.jfk(), 16_000)
+    found = tiny(np.concatenate([np.zeros(40 * 16_000, np.float32), speech]), beam_size=1)
+    assert "what your country can do for you" in found.text
+    assert found.segments[0].start >= 30 and found.segments[-1].end == pytest.approx(51, abs=1)
 
 
 def test_speech_alone_has_the_times_of_the_recording(tiny):
