@@ -44,7 +44,12 @@ def audiozoo(*, size: str, seconds: float, what: str) -> Callable[[], float]:
         return lambda: float(
             np.median(track_pitch(samples, model=name, variables=variables, decoder="viterbi").frequency)
         )
-    probabilities = jax.jit(lambda v, x: jax.nn.sigmoid(model.apply(v, x[None]).logits[0]))
+
+    @jax.jit
+    def probabilities(variables: Any, samples: jax.Array) -> jax.Array:
+        answer: Any = model.apply(variables, samples[None])
+        return jax.nn.sigmoid(answer.logits[0])
+
     return lambda: float(np.asarray(probabilities(variables, samples)).mean())
 
 
