@@ -1,11 +1,16 @@
 """Whisper in PyTorch, twice: transformers' and OpenAI's own, small, with random weights far from the identity."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
-import transformers
 from whisper.model import ModelDimensions, MultiHeadAttention, Whisper
 
 from audiozoo.models.whisper import WhisperConfig, sinusoids
+from audiozoo.models.whisper_presets import OPENAI
+from audiozoo.weights.layout import flatten
+from tests.oracles import transformers
 
 MultiHeadAttention.use_sdpa = False  # so that it returns its scores
 
@@ -29,9 +34,9 @@ def perturb(model: torch.nn.Module) -> None:
             parameter.add_(0.15 * torch.randn_like(parameter))
 
 
-def of_transformers(config: WhisperConfig) -> transformers.WhisperForConditionalGeneration:
+def of_transformers(config: WhisperConfig) -> Any:
     torch.manual_seed(0)
-    settings = transformers.WhisperConfig(
+    settings = transformers().WhisperConfig(
         vocab_size=config.vocabulary,
         num_mel_bins=config.mel_bins,
         d_model=config.width,
@@ -50,7 +55,7 @@ def of_transformers(config: WhisperConfig) -> transformers.WhisperForConditional
         decoder_start_token_id=3,
         dropout=0.0,
     )
-    model = transformers.WhisperForConditionalGeneration(settings).eval()
+    model = transformers().WhisperForConditionalGeneration(settings).eval()
     perturb(model)
     exact_positions(model.model.encoder.embed_positions.weight, config)
     return model
@@ -86,3 +91,18 @@ def exact_positions(positions: torch.Tensor, config: WhisperConfig) -> None:
 
 def arrays(model: torch.nn.Module) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+
+
+def with_weights(config: WhisperConfig, variables: Mapping[str, Any]) -> Whisper:
+    """OpenAI's model with our arrays."""
+    model = of_openai(config)
+    state = model.state_dict()
+    for path, array in flatten(variables).items():
+        _collection, *scopes, leaf = path.split("/")
+        name = OPENAI.first(OPENAI.leaves, path) or {"bias": "bias"}.get(leaf, "weight")
+        full, _part = OPENAI.join(OPENAI.module("/".join(scopes)), name)
+        array = np.asarray(array)
+        array = np.moveaxis(array, (-1, -2), (0, 1)) if leaf == "kernel" else array
+        state[full] = torch.from_numpy(array.copy()).reshape(state[full].shape)
+    model.load_state_dict(state)
+    return model

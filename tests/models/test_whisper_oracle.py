@@ -127,21 +127,25 @@ def test_gradients(oracle, torch_model, variables, shapes, spectrogram):
 
 
 def test_alignment_scores(variables, torch_model, oracle, spectrogram):
-    if oracle == "transformers":
-        pytest.skip("it keeps the scores after their softmax only")
-    scores = []
-    hooks = [
-        block.cross_attn.register_forward_hook(lambda module, inputs, output: scores.append(output[1]))
-        for block in torch_model.decoder.blocks
-    ]
-    with torch.no_grad():
-        logits = torch_model(torch.from_numpy(spectrogram).mT, torch.from_numpy(TOKENS))
-    for hook in hooks:
-        hook.remove()
     features = MODEL.apply(variables, spectrogram, method=lambda model, mel: model.encoder(mel))
     cross = MODEL.apply(variables, features, method="cross")
     ours = MODEL.apply(variables, TOKENS, jnp.zeros(2, jnp.int32), cross, method="align")
-    assert_same(ours.scores, torch.stack([scores[layer][:, head] for layer, head in CONFIG.alignment_heads], 1))
+    mel, tokens = torch.from_numpy(spectrogram).mT, torch.from_numpy(TOKENS)
+    chosen = lambda layers: torch.stack([layers[layer][:, head] for layer, head in CONFIG.alignment_heads], 1)
+    if oracle == "transformers":  # keeps the scores after their softmax only
+        with torch.no_grad():
+            output = torch_model(mel, decoder_input_ids=tokens, output_attentions=True)
+        assert_same(jax.nn.softmax(ours.scores), chosen(output.cross_attentions))
+        assert_same(ours.logits, output.logits)
+        return
+    scores = []
+    keep = lambda module, inputs, output: scores.append(output[1])
+    hooks = [block.cross_attn.register_forward_hook(keep) for block in torch_model.decoder.blocks]
+    with torch.no_grad():
+        logits = torch_model(mel, tokens)
+    for hook in hooks:
+        hook.remove()
+    assert_same(ours.scores, chosen(scores))
     assert_same(ours.logits, logits)
 
 

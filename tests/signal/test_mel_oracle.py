@@ -1,12 +1,21 @@
+"""The log-mel spectrograms against their owners'.
+
+Where a clip's spectrum spans many decades, float32 is off by more than 1e-5 in the logarithm of the weakest bins; there
+the owner's own formula in float64 is the truth, and we may not be further from it than the owner is.
+"""
+
+import warnings
+
+import jax
 import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
 import torch
-import transformers
 import whisper
 
 from audiozoo.signal import mel
+from tests.oracles import transformers
 
 pytestmark = pytest.mark.oracle
 
@@ -23,37 +32,65 @@ def clip(request):
     return clips[request.param].astype(np.float32)
 
 
+def in_double(samples: torch.Tensor, n_mels: int) -> torch.Tensor:
+    """OpenAI's formula, in float64."""
+    window = torch.hann_window(400, dtype=torch.float64)
+    spectrum = torch.stft(samples, 400, 160, window=window, return_complex=True)[..., :-1]
+    filters = torch.from_numpy(librosa.filters.mel(sr=16_000, n_fft=400, n_mels=n_mels, dtype=np.float64))
+    log = (filters @ (spectrum.real**2 + spectrum.imag**2)).clamp(min=1e-10).log10()
+    return ((torch.maximum(log, log.max() - 8) + 4) / 4).T
+
+
+def error(values, truth) -> float:
+    return float(np.abs(np.asarray(values, np.float64) - np.asarray(truth)).max())
+
+
+def typical_error(values, truth) -> float:
+    return float(np.sqrt(np.mean((np.asarray(values, np.float64) - truth) ** 2)))
+
+
 @pytest.mark.parametrize("n_mels", [80, 128])
 def test_features_equal_openais(clip, n_mels):
     ours = mel.whisper_log_mel(jnp.asarray(clip), n_mels=n_mels)
     theirs = whisper.log_mel_spectrogram(clip, n_mels).numpy().T
-    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    truth = in_double(torch.from_numpy(clip).double(), n_mels)
+    assert error(ours, truth) <= max(1e-5, 1.5 * error(theirs, truth))
+    assert error(theirs, truth) < 2e-4
 
 
 @pytest.mark.parametrize("n_mels", [80, 128])
 def test_features_equal_transformers(clip, n_mels):
-    extractor = transformers.WhisperFeatureExtractor(feature_size=n_mels)
+    extractor = transformers().WhisperFeatureExtractor(feature_size=n_mels)
     theirs = extractor(clip, sampling_rate=16_000, return_tensors="np")["input_features"][0].T
-    ours = mel.whisper_log_mel(jnp.pad(jnp.asarray(clip), (0, 480_000 - clip.size)), n_mels=n_mels)
-    np.testing.assert_allclose(ours, theirs, atol=2e-5)
+    padded = np.pad(clip, (0, 480_000 - clip.size))
+    ours = mel.whisper_log_mel(jnp.asarray(padded), n_mels=n_mels)
+    truth = in_double(torch.from_numpy(padded).double(), n_mels)
+    assert error(ours, truth) <= max(1e-5, 1.5 * error(theirs, truth))
+    assert error(theirs, truth) < 2e-4
 
 
 def test_gradient_equals_openais(clip):
     factors = np.random.default_rng(1).normal(size=(300, 80)).astype(np.float32)
-    samples = torch.from_numpy(clip).requires_grad_()
-    (whisper.log_mel_spectrogram(samples).T * torch.from_numpy(factors)).sum().backward()
-    import jax
 
+    def gradient(formula, samples):
+        samples = samples.requires_grad_()
+        (formula(samples) * torch.from_numpy(factors)).sum().backward()
+        return samples.grad.numpy()
+
+    theirs = gradient(lambda x: whisper.log_mel_spectrogram(x).T, torch.from_numpy(clip.copy()))
+    truth = gradient(lambda x: in_double(x, 80), torch.from_numpy(clip).double())
     ours = jax.grad(lambda x: (mel.whisper_log_mel(x, n_mels=80) * factors).sum())(jnp.asarray(clip))
-    theirs = samples.grad.numpy()
-    np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max())
+    assert typical_error(ours, truth) <= max(1e-5 * np.abs(truth).max(), 1.5 * typical_error(theirs, truth))
+    assert error(ours, truth) < 2e-4 * np.abs(truth).max()
 
 
 @pytest.mark.parametrize("scale", ["slaney", "htk"])
 @pytest.mark.parametrize("sample_rate, n_fft, n_mels", [(16_000, 400, 80), (16_000, 400, 128), (44_100, 2_048, 96)])
 def test_filters_equal_librosa(sample_rate, n_fft, n_mels, scale):
     ours = mel.mel_filters(sample_rate, n_fft, n_mels, scale=scale)
-    theirs = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, htk=scale == "htk", dtype=np.float64)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Empty filters", UserWarning)  # 128 are too many for HTK's scale; so be it
+        theirs = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, htk=scale == "htk", dtype=np.float64)
     np.testing.assert_allclose(ours, theirs.T, rtol=1e-6, atol=1e-12)
 
 
