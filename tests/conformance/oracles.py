@@ -9,12 +9,13 @@ TESTS = Path(__file__).parents[1] / "models"
 
 
 def check_oracle_tests(subject: Subject) -> None:
-    """tests/models/test_FAMILY_oracle.py compares stages, gradients and, where there are any, published weights."""
+    """tests/models/test_FAMILY*_oracle.py compare stages, gradients and, where there are any, published weights."""
     family = type(subject.full.model).__module__.rpartition(".")[2]
-    file = TESTS / f"test_{family}_oracle.py"
-    assert file.exists(), f"{family} is compared with no oracle: there is no tests/models/{file.name}"
-    missing = missing_tests(file.read_text(), published=bool(subject.full.published))
-    assert not missing, f"tests/models/{file.name} has no test of {missing}"
+    pages = [file.read_text() for file in sorted(TESTS.glob(f"test_{family}*_oracle.py"))]
+    assert pages, f"{family} is compared with no oracle: there is no tests/models/test_{family}_oracle.py"
+    published = bool(subject.full.published)
+    missing = set.intersection(*(set(missing_tests(page, published=published)) for page in pages))
+    assert not missing, f"the oracle tests of {family} in tests/models have none of {sorted(missing)}"
 
 
 def missing_tests(source: str, *, published: bool) -> list[str]:
@@ -26,7 +27,7 @@ def missing_tests(source: str, *, published: bool) -> list[str]:
     needed = {
         "every stage": any("stage" in name for name in marks),
         "gradients": any("gradient" in name for name in marks),
-        "published weights": not published or any("mark.weights" in mark for mark in marks.values()),
+        "published weights": not published or any("mark.weights" in mark for mark in [*marks.values(), *whole]),
         "the mark `oracle`, for the whole page": any("pytestmark" in line and "mark.oracle" in line for line in whole),
     }
     return [what for what, there in needed.items() if not there]
