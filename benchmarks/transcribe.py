@@ -102,7 +102,12 @@ def huggingface_whisper(model: str) -> Any:
 
     ours, variables = zoo.load(model)
     c, t = ours.config, Tokenizer(zoo.files(model)["tokenizer"])
-    tokens = {"decoder_start_token_id": t.start, "eos_token_id": t.end, "pad_token_id": t.end, "bos_token_id": t.end}
+    tokens: dict[str, Any] = {
+        "decoder_start_token_id": t.start,
+        "eos_token_id": t.end,
+        "pad_token_id": t.end,
+        "bos_token_id": t.end,
+    }
     peer = WhisperForConditionalGeneration(
         WhisperConfig(
             vocab_size=c.vocabulary,
