@@ -24,6 +24,7 @@ class MultiHeadAttention(nn.Module):
         self.out = nn.Dense(self.width, dtype=self.dtype)
 
     def queries(self, x: Float[Array, "*batch time width"]) -> Float[Array, "*batch heads time size"]:
+        """What `x` asks of a memory, by head."""
         return split_heads(self.query(x), self.heads)
 
     def remember(self, x: Float[Array, "*batch time width"]) -> Memory:

@@ -108,6 +108,7 @@ def gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 def norm(dtype: Any, name: str | None = None) -> nn.LayerNorm:
+    """Layer normalisation as Whisper was trained with it."""
     return nn.LayerNorm(epsilon=1e-5, use_fast_variance=False, dtype=dtype, name=name)
 
 
@@ -192,6 +193,7 @@ class TokenEmbedding(nn.Module):
         return jnp.moveaxis(jnp.take(self.kernel, tokens, axis=1), 0, -1).astype(self.dtype)
 
     def logits(self, hidden: Float[Array, "*batch width"]) -> Float[Array, "*batch vocabulary"]:
+        """How well each token's embedding fits; float32."""
         return jnp.matmul(hidden, self.kernel.astype(self.dtype), preferred_element_type=jnp.float32)
 
 
@@ -208,6 +210,7 @@ class Decoder(nn.Module):
         self.norm = norm(self.dtype)
 
     def cross(self, features: Float[Array, "batch positions width"]) -> CrossKV:
+        """Keys and values of the audio, of each layer."""
         return tuple(block.cross_attention.remember(features.astype(self.dtype)) for block in self.block)
 
     def teach(
@@ -233,6 +236,7 @@ class Decoder(nn.Module):
         ancestry: Int[Array, "batch beams steps"],
         cross: CrossKV,
     ) -> tuple[Float[Array, "batch beams width"], DecoderState]:
+        """One more token in every beam: hidden states, and the memory with that token in it."""
         x = self.tokens(tokens) + self.positions(state.start + state.taken)[:, None]
         mask = jnp.repeat(visible_slots(ancestry, state.taken), self.config.heads, axis=0)
         place = (0, state.taken * tokens.shape[1], 0)

@@ -1,8 +1,8 @@
 """What a model asks of the arrays it is given, said in words before XLA says it in shapes."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, Int
 
 
@@ -35,14 +35,14 @@ def check_waveform(
     waveform = jnp.asarray(waveform, jnp.float32)
     if lengths is None:
         return waveform, jnp.full(batch, time, jnp.int32)
-    lengths = jnp.asarray(lengths) if not isinstance(lengths, jax.core.Tracer) else lengths
+    lengths = jnp.asarray(lengths) if not isinstance(lengths, Tracer) else lengths
     if not jnp.issubdtype(lengths.dtype, jnp.integer):
         raise TypeError(f"lengths has dtype {lengths.dtype}; it counts samples, so it must be an integer array")
     if lengths.shape != (batch,):
         raise ValueError(
             f"lengths has shape {lengths.shape}; for a waveform of shape {waveform.shape} it is ({batch},)"
         )
-    if not isinstance(lengths, jax.core.Tracer):
+    if not isinstance(lengths, Tracer):
         values = np.asarray(lengths)
         if values.size and (values.min() < 0 or values.max() > time):
             raise ValueError(f"lengths {values.tolist()} are not all within the waveform's 0 to {time} samples")
