@@ -95,14 +95,15 @@ def peer(model: str, folder: Path) -> Any:
 
 
 def vocabulary(model: str, tokenizer: Path) -> list[str]:
-    """The symbols in order, timestamps included, as CTranslate2 wants them."""
+    """The symbols in order, as CTranslate2 wants them: it tells multilingual models by the empty one before the end."""
     import tokenizers
 
     from audiozoo import zoo
 
     known = tokenizers.Tokenizer.from_file(str(tokenizer))
     size = zoo.preset(model).model.config.vocabulary
-    return [known.id_to_token(i) or f"<|{(i - size + 1501) * 0.02:.2f}|>" for i in range(size)]
+    times = [f"<|{i * 0.02:.2f}|>" for i in range(1501)]
+    return [known.id_to_token(i) or "" for i in range(size - len(times))] + times
 
 
 def run_ours(ready: Any, clips: Sequence[Clip], **options: Any) -> Texts:

@@ -99,8 +99,11 @@ def test_languages_and_translation_are_faster_whispers(clips, task, tmp_path):
     for clip in clips[:3]:
         mine = ours(clip.samples, padding="features", **options)
         segments, info = theirs.transcribe(clip.samples, **options)
-        assert mine.language == info.language
-        np.testing.assert_allclose(mine.language_probability, info.language_probability, atol=1e-3)
+        # It detects with a frame more than it transcribes with, which moves the probability by some thousandths.
+        heard = theirs.feature_extractor(clip.samples)[:, : len(clip.samples) // 160]
+        language, probability, _ = theirs.detect_language(features=heard)
+        assert mine.language == language == info.language
+        np.testing.assert_allclose(mine.language_probability, probability, atol=1e-4)
         assert mine.text == "".join(segment.text for segment in segments).strip()
 
 
