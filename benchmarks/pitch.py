@@ -2,15 +2,10 @@
 
 Two kinds of race: the network alone (samples to probabilities of all bins), and the whole answer by Viterbi. torchcrepe
 gets batches of 64 frames, the fastest for it of 64, 512 and all, and keeps to its own rule of one path per batch.
-
-    python -m benchmarks.pitch [RESULTS.json]
 """
 
 import functools
-import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,21 +72,15 @@ def torchcrepe(*, size: str, seconds: float, what: str) -> Callable[[], float]:
 CONTENDERS: dict[str, Callable[..., Callable[[], Any]]] = {"audiozoo": audiozoo, "torchcrepe": torchcrepe}
 
 
-def main() -> None:
-    rows = []
-    for size, seconds in (("tiny", 30.0), ("full", 5.0)):
-        for what in ("network", "viterbi"):
-            settings = {"size": size, "seconds": seconds, "what": what}
-            rows += harness.race(
-                f"CREPE {size}, {what}, {seconds:.0f} s", "benchmarks.pitch", list(CONTENDERS), settings
-            )
-    if len(sys.argv) > 1:
-        harness.save(Path(sys.argv[1]), rows)
-    for row in rows:
-        figures = {"race": row.race, "contender": row.contender, "median": row.median, "first": row.first}
-        print(json.dumps({**figures, "peak_mib": row.peak_mib, "answer": row.answer}))
-    print(harness.table(rows))
-
-
-if __name__ == "__main__":
-    main()
+def rows() -> list[harness.Row]:
+    return [
+        row
+        for size, seconds in (("tiny", 30.0), ("full", 5.0))
+        for what in ("network", "viterbi")
+        for row in harness.race(
+            f"CREPE {size}, {what}, {seconds:.0f} s",
+            "benchmarks.pitch",
+            list(CONTENDERS),
+            {"size": size, "seconds": seconds, "what": what},
+        )
+    ]

@@ -147,10 +147,9 @@ def huggingface_whisper(model: str) -> Any:
 def rows() -> list[harness.Row]:
     results = []
     for model in ("whisper_tiny_en", "whisper_base"):
-        for audio, seconds, repeats in (("jfk", "11 s", 7), ("prompts", "5 min", 3)):
+        for audio, seconds, repeats in (("jfk", "11 s", 7), ("prompts", "5 min", 2)):
             for beam_size, words in ((1, "greedy"), (5, "beam 5")):
                 settings = {"model": model, "audio": audio, "beam_size": beam_size}
-                results += harness.race(
-                    f"{model}, {seconds}, {words}", "benchmarks.transcribe", tuple(CONTENDERS), settings, repeats
-                )
+                name = f"{model}, {seconds}, {words}"
+                results += harness.race(name, "benchmarks.transcribe", tuple(CONTENDERS), settings, repeats)
     return results

@@ -5,22 +5,39 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audiozoo.pipelines.options import Options
-    from audiozoo.pipelines.speech import detect_speech
+    from audiozoo.pipelines.pitch import PitchTrack, track_pitch
+    from audiozoo.pipelines.plot import draw
+    from audiozoo.pipelines.speech import detect_speech, speech_probabilities
     from audiozoo.pipelines.transcriber import Transcriber, transcribe
     from audiozoo.pipelines.transcript import Segment, Transcript, Word
 
 _HOMES = {  # no page may have the name of a function: importing it would put the page in the function's place
     "Options": "options",
+    "PitchTrack": "pitch",
     "Segment": "transcript",
     "Transcriber": "transcriber",
     "Transcript": "transcript",
     "Word": "transcript",
     "detect_speech": "speech",
+    "draw": "plot",
+    "speech_probabilities": "speech",
     "track_pitch": "pitch",
     "transcribe": "transcriber",
 }
 
-__all__ = ["Options", "Segment", "Transcriber", "Transcript", "Word", "detect_speech", "track_pitch", "transcribe"]
+__all__ = [
+    "Options",
+    "PitchTrack",
+    "Segment",
+    "Transcriber",
+    "Transcript",
+    "Word",
+    "detect_speech",
+    "draw",
+    "speech_probabilities",
+    "track_pitch",
+    "transcribe",
+]
 
 
 def __getattr__(name: str) -> Any:
