@@ -78,7 +78,7 @@ def transcriber(model: str) -> Any:
     return Transcriber.load(model)
 
 
-def peer(model: str, folder: Path) -> Any:
+def peer(model: str, folder: Path, threads: int = 2) -> Any:
     """faster-whisper on the same published file; `folder` must outlive it."""
     import json
 
@@ -91,7 +91,7 @@ def peer(model: str, folder: Path) -> Any:
     (folder / "config.json").symlink_to(files["config"])
     (folder / "tokenizer.json").symlink_to(files["tokenizer"])
     (folder / "vocabulary.json").write_text(json.dumps(vocabulary(model, files["tokenizer"])))
-    return faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="float32", cpu_threads=1)
+    return faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="float32", cpu_threads=threads)
 
 
 def vocabulary(model: str, tokenizer: Path) -> list[str]:

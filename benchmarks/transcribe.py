@@ -48,7 +48,7 @@ def faster_whisper(*, model: str, audio: str, beam_size: int) -> Callable[[], st
 
     samples = clip(audio)
     with tempfile.TemporaryDirectory() as folder:
-        ready = peer(model, Path(folder))
+        ready = peer(model, Path(folder), harness.THREADS)
 
     def run() -> str:
         segments, _ = ready.transcribe(samples, language="en", beam_size=beam_size, temperature=0.0)

@@ -5,13 +5,18 @@ Called by `benchmarks.harness` as `python -m benchmarks.worker MODULE CONTENDER 
 
 import importlib
 import json
+import os
 import resource
 import sys
 import time
 
+from benchmarks.harness import THREADS
+
 
 def main() -> None:
     module, contender, settings = sys.argv[1:]
+    if hasattr(os, "sched_setaffinity"):  # XLA takes all the processors that it sees
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     speak = sys.stdout
     sys.stdout = sys.stderr  # what a library prints is no answer of ours
 
