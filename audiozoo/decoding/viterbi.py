@@ -108,7 +108,9 @@ def settled(
     time, states = scores.shape
     if not time:
         return np.empty(0, np.int64)
-    ends = scores[-1].argmax(keepdims=True) if final else np.arange(states)
+    ends = scores[-1].argmax(keepdims=True) if final else np.flatnonzero(np.isfinite(scores[-1]))
+    if not len(ends):  # nothing is possible, so everything is equally
+        ends = np.arange(states)
     path = np.empty(time, np.int64)
     known = 0  # how much of the path is filled in, from its beginning
     for index in range(time - 1, -1, -1):
@@ -118,3 +120,28 @@ def settled(
             path[index] = ends[0]
             known = max(known, index + 1)
     return path[:known]
+
+
+def decided(
+    scores: Float[np.ndarray, "time states"], log_transition: Float[np.ndarray, "states states"], *, keep: int
+) -> tuple[Int[np.ndarray, " decided"], Float[np.ndarray, "keep states"]]:
+    """Decides on the best path of now up to the last `keep` observations, though later ones might change it.
+
+    For sequences whose paths do not meet, such as any number of equal observations, and would have to be kept whole.
+
+    Returns:
+        The path's beginning, `time - keep` states; and the scores that are left, in which whatever does not come from
+        there is impossible (-inf), so that the path stays one. The last row is what to go on from, in `ViterbiState`.
+
+    Raises:
+        ValueError: `keep` is not between 1 and the number of observations less one.
+    """
+    if not 1 <= keep < len(scores):
+        raise ValueError(f"keep is {keep}; it must be from 1 to {len(scores) - 1}, for there are {len(scores)} scores")
+    path = settled(scores, log_transition, final=True)[: len(scores) - keep]
+    left = scores[len(path) :].copy()
+    descends = np.arange(scores.shape[1]) == path[-1]
+    for row, before in zip(left, scores[len(path) - 1 :], strict=False):
+        descends = descends[(before[:, None] + log_transition).argmax(axis=0)]
+        row[~descends] = -np.inf
+    return path, left

@@ -14,11 +14,12 @@ from jaxtyping import Array, Float, Int
 from audiozoo import zoo
 from audiozoo.data import load_audio, stream_audio
 from audiozoo.decoding import pitch as decoding
-from audiozoo.decoding.viterbi import ViterbiState, advance, initial_state, settled
+from audiozoo.decoding.viterbi import ViterbiState, advance, decided, initial_state, settled
 from audiozoo.models.preset import Model
 
 TASK = "pitch"
 BLOCKS = (64, 256, 1024)  # frames at once: the smallest that holds what is left, so that few programs serve all lengths
+HORIZON = 2048  # frames after which a smooth path is decided even if its alternatives are still open
 MARGIN = 512  # samples on each side of the centre of a frame that the model looks at
 
 Decoder = Literal["weighted_argmax", "argmax", "viterbi"]
@@ -52,8 +53,8 @@ def track_pitch(
         sample_rate: hertz, of an array; by default the model's own. A file says its rate.
         model: a pitch model of the zoo.
         variables: weights to use instead of the published ones, such as `audiozoo.load(model)` gave earlier.
-        decoder: "weighted_argmax" takes every frame for itself; "viterbi" prefers a smooth path; "argmax" is the
-            plain bin, 20 cents wide.
+        decoder: "weighted_argmax" takes every frame for itself; "viterbi" prefers a smooth path, which is decided
+            after at most `HORIZON` frames (20 s); "argmax" is the plain bin, 20 cents wide.
         fmin, fmax: hertz, between which pitches are looked for.
         hop_seconds: rounded to whole samples of the model's rate.
         progress: is told the seconds of audio that are done, block by block.
@@ -148,7 +149,11 @@ def _decode(decoder: Decoder, fmin: float, fmax: float, logits: Float[Array, "fr
 
 
 def _smooth_path(blocks: Iterator[tuple[Array, int]], fmin: float, fmax: float) -> Iterator[Decoded]:
-    """Along the best path. What the future can still change is kept until it has settled."""
+    """Along the best path. What the future can still change is kept until it has settled, for at most `HORIZON` frames.
+
+    Paths of music and speech, noise too, meet within hundreds of frames. Those of constant sound, such as digital
+    silence, may never: any of them is as good as another then, and the best one of now is taken.
+    """
     transition = decoding.log_transition()
     state = initial_state(jnp.zeros((1, decoding.BINS)))
     scores = probabilities = np.empty((0, decoding.BINS), np.float32)
@@ -160,6 +165,11 @@ def _smooth_path(blocks: Iterator[tuple[Array, int]], fmin: float, fmax: float) 
         path = settled(scores, transition)
         yield from _averaged(probabilities[: len(path)], path)
         scores, probabilities = scores[len(path) :], probabilities[len(path) :]
+        if len(scores) > HORIZON:
+            path, scores = decided(scores, transition, keep=HORIZON // 2)
+            state = state._replace(scores=jnp.asarray(scores[-1:]))
+            yield from _averaged(probabilities[: len(path)], path)
+            probabilities = probabilities[len(path) :]
     yield from _averaged(probabilities, settled(scores, transition, final=True))
 
 

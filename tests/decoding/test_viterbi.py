@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from audiozoo.decoding.viterbi import advance, initial_state, settled, trace_back, viterbi
+from audiozoo.decoding.viterbi import advance, decided, initial_state, settled, trace_back, viterbi
 
 
 def problem(seed, batch, time, states):
@@ -90,3 +90,29 @@ def test_scores_beyond_the_length_do_not_change_the_path():
     _, scores = advance(initial_state(jnp.zeros((1, 4))), jnp.asarray(emissions), transition, lengths)
     _, short = advance(initial_state(jnp.zeros((1, 4))), jnp.asarray(emissions[:, :8]), transition)
     np.testing.assert_array_equal(trace_back(scores, transition, lengths)[:, :8], trace_back(short, transition))
+
+
+def test_what_is_decided_stays_one_path():
+    """Decided early again and again, it is still a way along possible transitions."""
+    rng = np.random.default_rng(4)
+    near = np.abs(np.subtract.outer(np.arange(9), np.arange(9))) <= 1
+    transition = np.where(near, np.log(near / near.sum(axis=1, keepdims=True) + 1e-30), -80).astype(np.float32)
+    emissions = rng.standard_normal((1, 300, 9)).astype(np.float32)
+    emissions[:, :, 3:6] -= 8  # two sides that a path can hardly change
+    state, held, path = initial_state(jnp.zeros((1, 9))), np.empty((0, 9), np.float32), []
+    for start in range(0, 300, 20):
+        state, scores = advance(state, jnp.asarray(emissions[:, start : start + 20]), transition)
+        held = np.concatenate([held, np.asarray(scores[0])])
+        best = settled(held, transition, final=True)
+        start, held = decided(held, transition, keep=6)
+        assert [*start, *settled(held, transition, final=True)] == best.tolist()  # the best of now is not lost
+        path.extend(start)
+        state = state._replace(scores=jnp.asarray(held[-1:]))
+    path.extend(settled(held, transition, final=True))
+    assert len(path) == 300 and np.abs(np.diff(path)).max() == 1
+
+
+@pytest.mark.parametrize("keep", [0, 5])
+def test_some_must_be_kept_and_some_decided(keep):
+    with pytest.raises(ValueError, match="from 1 to 4"):
+        decided(np.zeros((5, 2), np.float32), np.zeros((2, 2), np.float32), keep=keep)

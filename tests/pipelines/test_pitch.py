@@ -95,3 +95,20 @@ def test_what_cannot_be_tracked_is_refused(variables, noise):
 
 def test_silence_is_finite(variables):
     assert all(np.isfinite(array).all() for array in track_pitch(np.zeros(5000, np.float32), variables=variables))
+
+
+def test_constant_sound_does_not_pile_up(monkeypatch):
+    """Digital silence: the paths of a voice's range never meet, and yet only so many frames are kept."""
+    kept = []
+    settled = pipeline.settled
+    monkeypatch.setattr(
+        pipeline, "settled", lambda scores, *a, **b: (kept.append(len(scores)), settled(scores, *a, **b))[1]
+    )
+    silence = np.full((1024, 360), -4.0, np.float32)
+    frequency, _ = (
+        np.concatenate(a) for a in zip(*pipeline._smooth_path(iter([(silence, 1024)] * 7), 50, 550), strict=True)
+    )
+    assert len(frequency) == 7 * 1024
+    assert 2048 < max(kept) <= pipeline.HORIZON + 1024
+    steps = np.abs(np.diff(np.log2(frequency))) * 60
+    assert steps.max() < 12
