@@ -52,7 +52,15 @@ def test_probabilities_are_faster_whispers(pair, clips):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"vad": True}, {"without_timestamps": True}, {"word_timestamps": True}], ids=str
+    "options",
+    [
+        {},
+        {"vad": True},
+        {"without_timestamps": True},
+        {"word_timestamps": True},
+        {"word_timestamps": True, "hallucination_silence_threshold": 0.5},
+    ],
+    ids=str,
 )
 def test_long_audio_is_cut_as_faster_whisper_does(pair, long, options):
     """With each window's own floor; theirs is that of the whole recording, which changes words where it is quiet."""
