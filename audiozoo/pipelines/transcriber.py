@@ -12,6 +12,7 @@ window's spectrogram is normalised by its own maximum, not by that of the whole 
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -31,6 +32,7 @@ from audiozoo.pipelines.transcript import Segment
 from audiozoo.pipelines.windows import Samples, Span, SpeechClock, only
 
 TASK = "speech-to-text"
+VOICE_ACTIVITY = "silero_vad_v6"
 SAMPLE_RATE = 16_000
 
 
@@ -41,6 +43,16 @@ class Transcriber:
     model: Whisper
     variables: Mapping[str, Any]
     tokenizer: Tokenizer
+    offline: bool | None = None  # where `voice_activity` may come from, as for `audiozoo.load`
+
+    @functools.cached_property
+    def voice_activity(self) -> Mapping[str, Any]:
+        """What the option `vad` needs: the weights of the model that finds speech, loaded once, when first asked for.
+
+        Raises:
+            audiozoo.zoo.WeightsUnavailable: as `audiozoo.load`.
+        """
+        return zoo.load(VOICE_ACTIVITY, offline=self.offline)[1]
 
     @classmethod
     def load(cls, name: str = "whisper_tiny_en", *, dtype: Any = None, offline: bool | None = None) -> "Transcriber":
@@ -57,7 +69,7 @@ class Transcriber:
         files = zoo.files(name, offline=offline)
         if "tokenizer" not in files or not isinstance(model, Whisper):
             raise ValueError(f"the publication of {name} has no tokenizer; audiozoo.load gives the model without one")
-        return cls(model, variables, Tokenizer(files["tokenizer"]))
+        return cls(model, variables, Tokenizer(files["tokenizer"]), offline)
 
     def __call__(
         self,
@@ -66,6 +78,7 @@ class Transcriber:
         sample_rate: float | None = None,
         batch_size: int = 8,
         progress: Progress | None = None,
+        vad_progress: Progress | None = None,
         **options: Any,
     ) -> Any:
         """See `transcribe`."""
@@ -75,7 +88,7 @@ class Transcriber:
         many = isinstance(audio, list | tuple)
         recordings = audio if many else [audio]
         run = self._run(settings, min(batch_size, max(len(recordings), 1)), progress)
-        done = run.transcripts(self._job(one, sample_rate, settings) for one in recordings)
+        done = run.transcripts(self._job(one, sample_rate, settings, vad_progress) for one in recordings)
         return done if many else done[0]
 
     def segments(
@@ -145,12 +158,14 @@ class Transcriber:
     def _run(self, settings: Options, batch_size: int, progress: Progress | None) -> Run:
         return Run(self.model, self.variables, self.tokenizer, settings, batch_size=batch_size, progress=progress)
 
-    def _job(self, audio: Any, sample_rate: float | None, settings: Options) -> Job:
+    def _job(
+        self, audio: Any, sample_rate: float | None, settings: Options, vad_progress: Progress | None = None
+    ) -> Job:
         """A recording to be done; a file is read block by block, as it is needed."""
         source = _Source(audio, sample_rate)
         clip_of = lambda blocks: Clip(blocks, self.tokenizer, settings, self.model.config.window)
         if settings.vad:
-            spans = source.speech()
+            spans = source.speech(self.voice_activity, vad_progress)
             clock = SpeechClock(spans, SAMPLE_RATE) if spans else None
             job = Job(clip_of(only(source.blocks(), spans)), clock, source.duration)
         else:
@@ -167,6 +182,7 @@ def transcribe(
     sample_rate: float | None = None,
     batch_size: int = 8,
     progress: Progress | None = None,
+    vad_progress: Progress | None = None,
     **options: Any,
 ) -> Any:
     """The text of a recording, or of each recording in a list.
@@ -178,6 +194,8 @@ def transcribe(
         sample_rate: hertz, of arrays; 16,000 if not given.
         batch_size: recordings whose windows run together, where there are many.
         progress: called with the seconds of audio that are done, of all recordings together.
+        vad_progress: with the option `vad`, called with the seconds of each recording in which speech was looked for,
+            which comes before it is transcribed.
         options: see `Options`.
 
     Returns:
@@ -190,7 +208,14 @@ def transcribe(
         audiozoo.zoo.UnknownModel, audiozoo.zoo.WeightsUnavailable: as `audiozoo.load`.
     """
     ready = model if isinstance(model, Transcriber) else Transcriber.load(model)
-    return ready(audio, sample_rate=sample_rate, batch_size=batch_size, progress=progress, **options)
+    return ready(
+        audio,
+        sample_rate=sample_rate,
+        batch_size=batch_size,
+        progress=progress,
+        vad_progress=vad_progress,
+        **options,
+    )
 
 
 class _Source:
@@ -212,13 +237,16 @@ class _Source:
             self._read += len(block)
             yield block
 
-    def speech(self) -> list[Span]:
+    def speech(self, variables: Mapping[str, Any], progress: Progress | None) -> list[Span]:
         """Where there is speech, with faster-whisper's settings: long pauses only, and wide margins."""
         if self._path is None and not len(self._samples):
             return []
         found = detect_speech(
             self._samples if self._path is None else self._path,
             sample_rate=SAMPLE_RATE if self._path is None else None,
+            model=VOICE_ACTIVITY,
+            variables=variables,
+            progress=progress,
             min_speech_duration=0.0,
             min_silence_duration=2.0,
             speech_pad=0.4,
