@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -23,11 +24,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+ROWS = 4096  # of an answer, written at once
+
 Files = Annotated[list[Path], typer.Argument(metavar="FILES...", help="Sound files: any format, rate and channels.")]
 OutputDir = Annotated[
     Path | None, typer.Option("--output-dir", "-o", help="Write one file per input and format here.", metavar="DIR")
 ]
-Plot = Annotated[bool, typer.Option("--plot", help="Draw a picture of each file (PNG), in the output folder or here.")]
+Plot = Annotated[
+    bool,
+    typer.Option(
+        "--plot", help="Draw a picture of each file: NAME.png in the output folder, or NAME.audiozoo.png here."
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist; inputs never are.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
@@ -57,24 +66,28 @@ def transcribe(
     ] = None,
     output_dir: OutputDir = None,
     plot: Plot = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write down what is said in recordings of any length."""
     from audiozoo.cli import files as shared
     from audiozoo.pipelines import Transcriber, subtitles
 
-    outputs = shared.Outputs(shared.chosen_formats(format or [], subtitles.FORMATS), output_dir, plot)
+    outputs = shared.Outputs(shared.chosen_formats(format or [], subtitles.FORMATS), output_dir, plot, overwrite)
     outputs.check(files)
     _prepare()
     transcriber = _ready(Transcriber.load, model, hint="--model")
     settings: dict[str, Any] = {"language": language, "task": task, "beam_size": beam_size, "vad": vad}
     settings["word_timestamps"] = word_timestamps
+    if vad:
+        _ready(lambda _: transcriber.voice_activity, "the model of --vad", hint="--vad")  # once, before any file
     try:
         transcriber.options(**settings)
     except ValueError as error:
         raise shared.Wrong(str(error)) from None
 
     def work(file: Path, tick: "Tick") -> "Answer":
-        transcript = transcriber(file, progress=tick, **settings)
+        listening = lambda seconds: tick(seconds, "finding speech")
+        transcript = transcriber(file, progress=tick, vad_progress=listening if vad else None, **settings)
         return shared.Answer(
             lambda format: subtitles.render(transcript, format),  # type: ignore[arg-type]
             transcript.to_dict,
@@ -96,12 +109,13 @@ def detect_speech(
     ] = None,
     output_dir: OutputDir = None,
     plot: Plot = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Find where there is speech."""
     from audiozoo import pipelines, zoo
     from audiozoo.cli import files as shared
 
-    outputs = shared.Outputs(shared.chosen_formats(format or [], ("text", "json", "rttm")), output_dir, plot)
+    outputs = shared.Outputs(shared.chosen_formats(format or [], ("text", "json", "rttm")), output_dir, plot, overwrite)
     outputs.check(files)
     _prepare()
     _check_task(model, "voice-activity")
@@ -119,7 +133,7 @@ def detect_speech(
         }
         record = {"speech": [{"start": round(one.start, 3), "end": round(one.end, 3)} for one in found]}
         return shared.Answer(
-            lambda format: "".join(lines[format]),
+            lambda format: lines[format],
             lambda: record,
             lambda picture: _draw(file, picture, speech=found),
         )
@@ -143,12 +157,13 @@ def pitch(
     ] = None,
     output_dir: OutputDir = None,
     plot: Plot = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Track the pitch of one voice or instrument."""
     from audiozoo import pipelines, zoo
     from audiozoo.cli import files as shared
 
-    outputs = shared.Outputs(shared.chosen_formats(format or [], ("csv", "json")), output_dir, plot)
+    outputs = shared.Outputs(shared.chosen_formats(format or [], ("csv", "json")), output_dir, plot, overwrite)
     outputs.check(files)
     if fmin >= fmax:
         raise shared.Wrong(f"--fmin {fmin:g} must be below --fmax {fmax:g}")
@@ -159,13 +174,12 @@ def pitch(
 
     def work(file: Path, tick: "Tick") -> "Answer":
         track = pipelines.track_pitch(file, model=model, variables=variables, progress=tick, **settings)
-        rows = list(zip(track.time.tolist(), track.frequency.tolist(), track.confidence.tolist(), strict=True))
         return shared.Answer(
-            lambda format: "time,frequency,confidence\n" + "".join(f"{t:.3f},{f:.3f},{c:.4f}\n" for t, f, c in rows),
+            lambda format: _csv(track),
             lambda: {
-                "time": [round(t, 3) for t, _, _ in rows],
-                "frequency": [round(f, 3) for _, f, _ in rows],
-                "confidence": [round(c, 4) for _, _, c in rows],
+                "time": _rounded(track.time, 3),
+                "frequency": _rounded(track.frequency, 3),
+                "confidence": _rounded(track.confidence, 4),
             },
             lambda picture: _draw(file, picture, pitch=track),
         )
@@ -242,7 +256,8 @@ def pull(
 @app.command()
 def demo(
     output_dir: Annotated[
-        Path, typer.Option("--output-dir", "-o", help="Where the pictures go.", metavar="DIR")
+        Path,
+        typer.Option("--output-dir", "-o", help="Where the pictures go; earlier ones are replaced.", metavar="DIR"),
     ] = Path("demo"),
     recording: Annotated[
         list[str] | None, typer.Option("--recording", help="jfk, telephone, arctic; the first two by default.")
@@ -262,6 +277,19 @@ def demo(
     show.run(names, output_dir)
 
 
+def _csv(track: Any) -> Iterator[str]:
+    yield "time,frequency,confidence\n"
+    columns = (_rounded(column, digits) for column, digits in zip(track, (3, 3, 4), strict=True))
+    for block in zip(*columns, strict=True):
+        yield "".join(f"{t:.3f},{f:.3f},{c:.4f}\n" for t, f, c in zip(*block, strict=True))
+
+
+def _rounded(numbers: Any, digits: int) -> Iterator[list[float]]:
+    """In blocks, for a list takes ten times the memory of the array."""
+    for start in range(0, len(numbers), ROWS):
+        yield [round(float(number), digits) for number in numbers[start : start + ROWS]]
+
+
 def _prepare() -> None:
     """Compiled programs outlive the process, unless the user has told JAX where to keep them or not to."""
     import jax
@@ -271,6 +299,7 @@ def _prepare() -> None:
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         jax.config.update("jax_compilation_cache_dir", str(weights.home() / "compiled"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_compilation_cache_max_size", 2**30)  # bytes; what was not used for longest goes first
 
 
 def _known(look_up: Any, name: str) -> Any:

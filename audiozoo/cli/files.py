@@ -3,10 +3,12 @@
 import contextlib
 import dataclasses
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 
@@ -14,7 +16,13 @@ from audiozoo.data import AudioError, duration, printable
 from audiozoo.data.files import replacing
 
 SEVERAL = {"txt", "text", "json", "rttm"}  # formats in which the answers about several files can follow each other
-Tick = Callable[[float], None]
+EXTENSIONS = {"text": "txt"}  # of formats whose name is none
+
+
+class Tick(Protocol):
+    """Is told how many seconds of a file are done, and in which stage of the work, if it has several."""
+
+    def __call__(self, seconds: float, stage: str = "", /) -> None: ...
 
 
 class Wrong(typer.Exit):
@@ -29,8 +37,8 @@ class Wrong(typer.Exit):
 class Answer:
     """About one file."""
 
-    render: Callable[[str], str]  # in a format
-    record: Callable[[], dict[str, Any]]  # for JSON
+    render: Callable[[str], Iterable[str]]  # in a format other than JSON, piece by piece
+    record: Callable[[], dict[str, Any]]  # for JSON; a value may be an iterator over numbers, in blocks
     draw: Callable[[Path], Any]  # a picture
 
 
@@ -41,6 +49,27 @@ class Outputs:
     formats: tuple[str, ...]
     folder: Path | None
     plot: bool
+    overwrite: bool = False
+
+    def written(self, name: str) -> list[Path]:
+        """The files that an input's answers of this name go to."""
+        formats = self.formats if self.folder else ()
+        names = [f"{name}.{EXTENSIONS.get(format, format)}" for format in formats]
+        if self.plot:  # `song.png` beside `song.wav` may be its cover
+            names.append(f"{name}.png" if self.folder else f"{name}.audiozoo.png")
+        return [(self.folder or Path()) / one for one in names]
+
+    def refuse_to_lose(self, name: str, inputs: Sequence[Path]) -> None:
+        """Neither an input nor, unless that was asked for, any other file may be written over.
+
+        Raises:
+            FileExistsError: with what to do instead.
+        """
+        for path in self.written(name):
+            if path.exists() and any(one.exists() and path.samefile(one) for one in inputs):
+                raise FileExistsError(f"{printable(path)} is an input; choose another --output-dir")
+            if os.path.lexists(path) and not self.overwrite:
+                raise FileExistsError(f"{printable(path)} exists; --overwrite replaces it")
 
     def check(self, files: Sequence[Path]) -> None:
         """Refuses what would mix on standard output, and a folder that cannot be one, before the work is done.
@@ -57,9 +86,8 @@ class Outputs:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with replacing(self.folder / "audiozoo.tmp") as probe:
-                probe.touch()
-            (self.folder / "audiozoo.tmp").unlink()
+            with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".audiozoo-"):
+                pass
         except OSError as error:
             raise Wrong(f"--output-dir {self.folder}: {error.strerror or error}") from None
 
@@ -89,6 +117,7 @@ def for_each(files: Sequence[Path], outputs: Outputs, work: Callable[[Path, Tick
             say(f"{printable(file)}: is written as {printable(name)}, for {printable(file.stem)} is taken")
     for index, file in enumerate(files):
         try:
+            outputs.refuse_to_lose(names[index], files)
             with bar(file, index, len(files)) as tick:
                 answer = work(file, tick)
             _put(answer, file, names[index], outputs, heading=len(files) > 1)
@@ -122,7 +151,7 @@ def output_names(files: Sequence[Path]) -> list[str]:
 def bar(file: Path, index: int, count: int) -> Iterator[Tick]:
     """A function to tell how many seconds of the file are done; shows a bar where a person is looking."""
     if not sys.stderr.isatty():
-        yield lambda seconds: None
+        yield lambda seconds, stage="": None
         return
     from rich.console import Console
     from rich.markup import escape
@@ -138,8 +167,13 @@ def bar(file: Path, index: int, count: int) -> Iterator[Tick]:
     )
     counted = f" ({index + 1} of {count})" if count > 1 else ""
     with progress:
-        task = progress.add_task(escape(printable(file.name)) + counted, total=total)
-        yield lambda seconds: progress.update(task, completed=seconds)
+        name = escape(printable(file.name)) + counted
+        task = progress.add_task(name, total=total)
+
+        def tick(seconds: float, stage: str = "", /) -> None:
+            progress.update(task, completed=seconds, description=(stage and f"{name}: {stage}") or name)
+
+        yield tick
 
 
 def say(line: str) -> None:
@@ -161,26 +195,40 @@ def one_line(error: BaseException, subject: str = "") -> str:
 def _put(answer: Answer, file: Path, name: str, outputs: Outputs, *, heading: bool) -> None:
     if outputs.folder is None:
         (format,) = outputs.formats
-        if format == "json":
-            text = json.dumps({"file": str(file), **answer.record()}, ensure_ascii=False) + "\n"
-        else:
-            title = f"==> {printable(file)} <==\n" if heading and format != "rttm" else ""
-            text = title + answer.render(format)
-        sys.stdout.write(text)
+        if heading and format not in ("json", "rttm"):
+            sys.stdout.write(f"==> {printable(file)} <==\n")
+        sys.stdout.writelines(_text(answer, file, format))
         sys.stdout.flush()
-    else:
-        for format in outputs.formats:
-            text = json.dumps(answer.record(), ensure_ascii=False) + "\n" if format == "json" else answer.render(format)
-            _written(outputs.folder / f"{name}.{format}", text)
+    paths = outputs.written(name)
+    for format, path in zip(outputs.formats if outputs.folder else (), paths, strict=False):
+        _written(path, _text(answer, file, format))
     if outputs.plot:
-        picture = (outputs.folder or Path()) / f"{name}.png"
-        answer.draw(picture)
-        _tell(picture, outputs)
+        answer.draw(paths[-1])
+        _tell(paths[-1], outputs)
 
 
-def _written(path: Path, text: str) -> None:
-    with replacing(path) as scratch:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
+def _text(answer: Answer, file: Path, format: str) -> Iterable[str]:
+    return _json({"file": str(file), **answer.record()}) if format == "json" else answer.render(format)
+
+
+def _json(record: dict[str, Any]) -> Iterator[str]:
+    """One line, as `json.dumps` writes it; numbers that come in blocks are never all there at once."""
+    yield "{"
+    for index, (key, value) in enumerate(record.items()):
+        yield f"{', ' if index else ''}{json.dumps(key)}: "
+        if isinstance(value, Iterator):
+            yield "["
+            for number, block in enumerate(value):
+                yield (", " if number else "") + json.dumps(block)[1:-1]
+            yield "]"
+        else:
+            yield json.dumps(value, ensure_ascii=False)
+    yield "}\n"
+
+
+def _written(path: Path, text: Iterable[str]) -> None:
+    with replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(text)
     print(path, flush=True)
 
 

@@ -19,6 +19,7 @@ class FakeTranscriber:
     """Says how many samples it heard; its files are read as the real one reads them."""
 
     seen: list[tuple[str, dict]]
+    voice_activity = None
 
     def __init__(self, seen):
         self.seen = seen
@@ -32,7 +33,9 @@ class FakeTranscriber:
         if settings["language"] not in (None, "en"):
             raise ValueError("this model knows English only")
 
-    def __call__(self, audio, *, progress, **settings):
+    def __call__(self, audio, *, progress, vad_progress, **settings):
+        if vad_progress:
+            vad_progress(0.5)
         self.seen.append((Path(audio).name, settings))
         heard = sum(block.size for block in data.stream_audio(audio, 16_000))
         progress(heard / 16_000)

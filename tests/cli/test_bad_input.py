@@ -172,7 +172,7 @@ def test_a_failure_to_write_leaves_what_was_there(audiozoo, wav, tmp_path, monke
         raise OSError(28, "No space left on device", "out/a.txt")
 
     monkeypatch.setattr(subtitles, "render", half)
-    result = audiozoo("transcribe", wav(), "-o", "out")
+    result = audiozoo("transcribe", wav(), "-o", "out", "--overwrite")
     assert result.exit_code == 1 and result.stderr.endswith("out/a.txt: No space left on device\n")
     assert [(p.name, p.read_text()) for p in (tmp_path / "out").iterdir()] == [("a.txt", "old")]
 

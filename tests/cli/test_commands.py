@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import matplotlib.image
+import numpy as np
 import pytest
 
 from audiozoo import __version__, zoo
@@ -72,8 +73,8 @@ def test_every_format_in_a_folder(audiozoo, wav, tmp_path):
 def test_a_picture_without_a_folder_is_drawn_here(audiozoo, wav, tmp_path):
     result = audiozoo("detect-speech", wav("sub/a.wav"), "--plot")
     assert result.stdout == "0.250\t1.000\n"
-    assert result.stderr == "audiozoo: drew a.png\n"
-    assert (tmp_path / "a.png").exists()
+    assert result.stderr == "audiozoo: drew a.audiozoo.png\n"
+    assert (tmp_path / "a.audiozoo.png").exists()
 
 
 def test_the_same_stem_twice_gives_two_outputs(audiozoo, wav, tmp_path):
@@ -157,13 +158,19 @@ def test_the_bar_follows_the_work_where_a_person_looks(wav, monkeypatch, capsys)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setattr(Progress, "update", lambda self, task, **to: (told.append(to), update(self, task, **to))[1])
     with files.bar(wav("[red]a.wav", 2.0), 0, 2) as tick:
-        tick(1.0)
-    assert told == [{"completed": 1.0}]
+        tick(1.0, "finding speech")
+        tick(0.5)
+    name = r"\[red]a.wav (1 of 2)"
+    assert told == [
+        {"completed": 1.0, "description": f"{name}: finding speech"},
+        {"completed": 0.5, "description": name},
+    ]
 
 
 def test_no_bar_where_nobody_looks(wav, capsys):
     with files.bar(wav(), 0, 1) as tick:
         tick(1.0)
+        tick(1.0, "finding speech")
     assert capsys.readouterr() == ("", "")
 
 
@@ -171,7 +178,7 @@ def test_the_demo_tells_all_that_was_found():
     words = (Word(0.5, 1.0, " Hello", 0.9), Word(1.0, 1.5, " there.", 0.9))
     segment = Segment(0.5, 1.5, " Hello there.", (1,), 0.0, -0.1, 1.0, 0.0, 0, words)
     transcript = Transcript("Hello there.", "en", 1.0, 2.0, (segment,))
-    track = PitchTrack([0.0, 0.01, 0.02], [100.0, 110.0, 900.0], [0.9, 0.9, 0.1])
+    track = PitchTrack(*np.array([[0.0, 0.01, 0.02], [100.0, 110.0, 900.0], [0.9, 0.9, 0.1]]))
     text = demo.described("jfk", transcript, [Speech(0.4, 1.6)], track, Path("demo/jfk.png"))
     for part in ("Hello there.", "0.50 Hello   1.00 there.", "speech, 1.2 s", "105 Hz", "picture: demo/jfk.png"):
         assert part in text
