@@ -5,17 +5,19 @@ import difflib
 import fnmatch
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from audiozoo import weights
 from audiozoo.models import crepe, silero_vad, whisper_presets
-from audiozoo.models.preset import Model, Preset
-from audiozoo.weights import layout
+from audiozoo.models.preset import Model, Preset, check_extent, check_settings, computing_dtype
+from audiozoo.weights.errors import DownloadError, IntegrityError, NotFoundError, OfflineError
 from audiozoo.weights.published import HubFile, JoinedFile, LocalFile, PackageFile, Published, Source
 
 PRESETS: dict[str, Preset] = {
@@ -24,6 +26,7 @@ PRESETS: dict[str, Preset] = {
     **whisper_presets.PRESETS,
 }
 
+_LISTED = 20  # differences that an error lists
 
 Obtained = TypeVar("Obtained")
 
@@ -52,7 +55,7 @@ class Info:
     licence: str  # of the published weights
     sources: tuple[str, ...]  # where the weights come from, the preferred one first; empty if they are not published
     download: int  # bytes to fetch from the preferred source
-    cached: bool  # whether `load` needs no network
+    cached: bool  # whether `load` and `files` need no network
     streams: bool
     figures: str  # published figures of merit, with their source
 
@@ -111,7 +114,7 @@ def info(name: str) -> Info:
         licence=card.licence,
         sources=tuple(_describe(publication) for publication in card.published),
         download=sum(source.size for source in first if isinstance(source, HubFile | PackageFile)),
-        cached=any(_cached(publication) for publication in card.published),
+        cached=any(all(map(weights.cached, publication.files.values())) for publication in card.published),
         streams=card.streams,
         figures=card.reference,
     )
@@ -122,7 +125,8 @@ def create(name: str, **changes: Any) -> Model:
 
     Raises:
         UnknownModel: no such name.
-        TypeError: a change that the model's config has no field for.
+        TypeError: a change that the model's config has no field for, or of another type than the field.
+        ValueError: a size or count below one.
     """
     return _changed(name, changes).model
 
@@ -137,14 +141,21 @@ def load(name_or_path: str | Path, *, dtype: Any = None, offline: bool | None = 
     Raises:
         UnknownModel: no such name.
         WeightsUnavailable: no publication could be had; the message says why, one by one.
+        ValueError: a published file is not what this version knows (please report it).
+        OSError: the cache cannot be written, as where the disk is full.
         FileNotFoundError, ValueError: no such file, or not one that `save` wrote.
+        TypeError: a dtype that is not float32, bfloat16 or float16.
+
+    Warns:
+        audiozoo.weights.SkippedSource: a publication was altered on its way here, so another one was used.
     """
+    wanted = None if dtype is None else computing_dtype(dtype)
     if isinstance(name_or_path, Path) or (name_or_path not in PRESETS and _looks_like_a_path(name_or_path)):
-        return _load_file(Path(name_or_path), dtype)
+        return _load_file(Path(name_or_path), wanted)
     card = preset(str(name_or_path))
-    dtype = jnp.dtype(dtype or jnp.float32)
+    wanted = computing_dtype(wanted)
     variables = _first(card, str(name_or_path), offline, lambda *choice: _converted(card, *choice))
-    return card.with_changes(dtype=dtype.type).model, _on_device(variables, dtype)
+    return card.with_changes(dtype=wanted).model, _on_device(variables, wanted)
 
 
 def files(name: str, *, offline: bool | None = None) -> dict[str, Path]:
@@ -160,19 +171,22 @@ def files(name: str, *, offline: bool | None = None) -> dict[str, Path]:
     return _first(preset(name), name, offline, fetch_all)
 
 
-def save(path: str | Path, name: str, variables: Mapping[str, Any], **changes: Any) -> Path:
-    """Writes `variables` of `create(name, **changes)` to a safetensors file that `load` takes.
+def save(path: str | Path, model: Model | str, variables: Mapping[str, Any], **changes: Any) -> Path:
+    """Writes a model's settings and variables to a safetensors file that `load` takes.
 
-    A folder gets `model.safetensors`. Returns the file's path.
+    `model` is the model itself, or the name of one for `create(name, **changes)`. A folder gets `model.safetensors`.
+    Returns the file's path.
 
     Raises:
-        UnknownModel, TypeError: as `create`.
-        ValueError: variables that are not this model's.
+        UnknownModel: as `create`.
+        TypeError: as `create`; a model that is not of the zoo; changes beside a model, which has its settings.
+        ValueError: variables that are not this model's, or settings that `load` would not believe.
     """
     path = Path(path)
     target = path / "model.safetensors" if path.is_dir() else path
-    card = _changed(name, changes)
-    _check_variables(card, variables, f"variables of {name}")
+    name, card = (model, _changed(model, changes)) if isinstance(model, str) else _card_of(model, changes)
+    _check_variables(jax.eval_shape(card.init, jax.random.key(0)), variables, f"variables of {name}")
+    check_extent(_fields(card.model.config), _family(card), len(jax.tree.leaves(variables)))
     settings = {**dataclasses.asdict(card.model.config), "dtype": jnp.dtype(card.model.dtype).name}
     weights.save(target, variables, {"model": name, "settings": json.dumps(settings)})
     return target
@@ -181,29 +195,69 @@ def save(path: str | Path, name: str, variables: Mapping[str, Any], **changes: A
 def _changed(name: str, changes: Mapping[str, Any]) -> Preset:
     card = preset(name)
     fields = [field.name for field in dataclasses.fields(card.model.config)] + ["dtype"]
+    changes = {key: _hashable(value) for key, value in changes.items()}
     unknown = [change for change in changes if change not in fields]
     if unknown:
         near = [match for change in unknown for match in difflib.get_close_matches(change, fields, n=1)]
         hint = f"did you mean {_alternatives(near)}? " if near else ""
         raise TypeError(f"{name} has no setting {_alternatives(unknown)}; {hint}It has: {', '.join(fields)}")
+    check_settings(card.model.config, {key: value for key, value in changes.items() if key != "dtype"})
     return card.with_changes(**changes)
+
+
+def _card_of(model: Model, changes: Mapping[str, Any]) -> tuple[str, Preset]:
+    """The preset that a model is the most like, with this model in it."""
+    if changes:
+        raise TypeError(f"a model has its settings; {_alternatives([*changes])} can only be told beside a name")
+    family = {name: card for name, card in PRESETS.items() if type(card.model) is type(model)}
+    if not family:
+        raise TypeError(f"{type(model).__name__} is no model of the zoo, nor a name of one")
+    settings = _fields(model.config)
+
+    def likeness(name: str) -> int:
+        theirs = _fields(family[name].model.config)
+        return sum(theirs[key] == settings[key] for key in settings)
+
+    name = max(family, key=likeness)
+    changed = {**settings, "dtype": model.dtype}
+    return name, _changed(name, changed)
+
+
+def _family(card: Preset) -> list[Any]:
+    return [other.model.config for other in PRESETS.values() if type(other.model) is type(card.model)]
+
+
+def _fields(config: Any) -> dict[str, Any]:
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 
 def _first(
     card: Preset, name: str, offline: bool | None, obtain: Callable[[Published, bool | None], Obtained]
 ) -> Obtained:
-    """What `obtain(publication, offline)` makes of the first publication that is cached, else of the first it can."""
+    """What `obtain(publication, offline)` makes of the first publication that is cached, else of the first it can.
+
+    Another one is tried only where one cannot be had. A disk that is full, or a conversion that fails, would do so
+    again or is our mistake, and is not to be hidden by a longer way to the same weights.
+    """
     if not card.published:
         raise WeightsUnavailable(
             f"no weights of {name} are published; audiozoo.create({name!r}) makes an untrained one"
         )
     reasons: dict[str, str] = {}
+    altered: dict[str, str] = {}
     for only_cached in (True, offline):
         for publication in card.published:
             try:
-                return obtain(publication, only_cached)
-            except (weights.WeightsError, OSError, ValueError) as error:
+                obtained = obtain(publication, only_cached)
+            except (DownloadError, IntegrityError, NotFoundError, OfflineError) as error:
                 reasons[_describe(publication)] = str(error)
+                if isinstance(error, IntegrityError):
+                    altered[_describe(publication)] = str(error)
+                continue
+            for source, reason in altered.items():
+                message = f"{name} was loaded from {_describe(publication)}, for {source} cannot be trusted: {reason}"
+                warnings.warn(message, weights.SkippedSource, stacklevel=3)
+            return obtained
         if offline:
             break
     listed = "\n".join(f"  {source}: {reason}" for source, reason in reasons.items())
@@ -223,17 +277,19 @@ def _converted(card: Preset, publication: Published, offline: bool | None) -> di
 
 
 def _key(card: Preset, publication: Published) -> str:
-    """A name for all that a conversion depends on: the source, the rename table, the config, how layouts are read."""
+    """A name for all that a conversion depends on: the source, the rename table, the config, the code that converts."""
+    from audiozoo.weights import store
+
     source = publication.files["weights"]
-    changes = ""
+    changes = []
     if isinstance(source, LocalFile) and not source.sha256 and (path := Path(source.path).expanduser()).exists():
-        changes = f"{path.stat().st_mtime_ns} {path.stat().st_size}"
-    told = (source, changes, publication.format, publication.renames, card.model)
-    reader = Path(layout.__file__).read_bytes()
-    return hashlib.sha256(repr(told).encode() + reader).hexdigest()[:32]
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        changes = [(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in inside if file.exists()]
+    told = (source, changes, publication.format, publication.renames, card.model, store.converting_code())
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
 
 
-def _load_file(path: Path, dtype: Any) -> tuple[Model, dict[str, Any]]:
+def _load_file(path: Path, dtype: np.dtype | None) -> tuple[Model, dict[str, Any]]:
     file = path / "model.safetensors" if path.is_dir() else path
     if not file.exists():
         raise FileNotFoundError(f"no model at {path}: neither a file, nor a folder with model.safetensors")
@@ -241,26 +297,40 @@ def _load_file(path: Path, dtype: Any) -> tuple[Model, dict[str, Any]]:
     if "model" not in metadata or "settings" not in metadata:
         raise ValueError(f"{file} does not say which model it is of; audiozoo.save writes files that do")
     try:
-        settings = {key: _hashable(value) for key, value in json.loads(metadata["settings"]).items()}
-        dtype = jnp.dtype(dtype or settings.get("dtype", "float32"))
-        card = _changed(metadata["model"], {**settings, "dtype": dtype.type})
-    except (TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{file} has settings that this version does not know: {error}") from error
-    _check_variables(card, variables, str(file))
-    return card.model, _on_device(variables, dtype)
+        card = _claimed(metadata["model"], metadata["settings"], len(jax.tree.leaves(variables)))
+        given = computing_dtype(dtype or card.model.dtype)
+        shapes = jax.eval_shape(card.init, jax.random.key(0))
+    except Exception as error:  # whatever hostile settings make Python, JAX and Flax trip over
+        raise ValueError(f"{file} has settings that this version does not know: {_shortly(error)}") from error
+    _check_variables(shapes, variables, str(file))
+    return card.with_changes(dtype=given).model, _on_device(variables, given)
 
 
-def _check_variables(card: Preset, variables: Mapping[str, Any], what: str) -> None:
-    """Paths and shapes as the model declares them, or one error that lists every difference."""
-    wanted = _flat_shapes(jax.eval_shape(card.init, jax.random.key(0)))
+def _claimed(name: str, text: str, arrays: int) -> Preset:
+    """The model that a file says it is of; nothing in it is out of reach of the file's own size or of its family."""
+    settings = {key: _hashable(value) for key, value in json.loads(text).items()}
+    card = _changed(name, {"dtype": "float32", **settings})
+    check_extent(_fields(card.model.config), _family(card), arrays)
+    return card
+
+
+def _shortly(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 500 else f"{text[:500]} …"
+
+
+def _check_variables(shapes: Mapping[str, Any], variables: Mapping[str, Any], what: str) -> None:
+    """Paths and shapes as the model declares them, or one error that lists the differences."""
+    wanted = _flat_shapes(shapes)
     given = _flat_shapes(variables)
     if wanted != given:
         lines = [
-            f"  {path}: {given.get(path, 'missing')}, not {wanted.get(path, 'a part of this model')}"
+            f"  {path[:200]}: {given.get(path, 'missing')}, not {wanted.get(path, 'a part of this model')}"
             for path in sorted(wanted.keys() | given.keys())
             if wanted.get(path) != given.get(path)
         ]
-        raise ValueError(f"{what} do not fit the model:\n" + "\n".join(lines))
+        rest = [f"  and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
+        raise ValueError(f"{what} do not fit the model:\n" + "\n".join(lines[:_LISTED] + rest))
 
 
 def _flat_shapes(variables: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -303,15 +373,6 @@ def _describe(publication: Published) -> str:
             case LocalFile():
                 names.append(f"file {source.path}")
     return f"{', '.join(dict.fromkeys(names))} ({publication.format})"
-
-
-def _cached(publication: Published) -> bool:
-    try:
-        for source in publication.files.values():
-            weights.fetch(source, offline=True)
-    except weights.WeightsError:
-        return False
-    return True
 
 
 def _looks_like_a_path(text: str) -> bool:

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -228,6 +231,26 @@ def test_a_preset_is_a_value_with_changes():
     assert dataclasses.replace(changed, model=card.model) == card
     with pytest.raises(TypeError):
         card.with_changes(nonsense=1)
+
+
+@pytest.mark.weights
+def test_the_second_load_reads_one_file_and_no_foreign_one():
+    zoo.load("whisper_tiny_en")
+    opened: list[Path] = []
+    watching = True
+
+    def watch(event, details):
+        if watching and event == "open" and isinstance(details[0], str | bytes | os.PathLike):
+            opened.append(Path(os.fsdecode(details[0])))
+
+    sys.addaudithook(watch)  # for ever, hence the switch
+    try:
+        zoo.load("whisper_tiny_en")
+    finally:
+        watching = False
+    inside = [path.relative_to(weights.home()) for path in opened if path.is_relative_to(weights.home())]
+    assert len(inside) == 1 and inside[0].parts[0] == "converted", inside
+    assert not [path for path in opened if path.suffix in (".pt", ".bin", ".onnx", ".whl", ".gz", ".safetensors")][1:]
 
 
 @pytest.mark.weights

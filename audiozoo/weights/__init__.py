@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from audiozoo.weights.cache import home
-    from audiozoo.weights.errors import WeightsError
-    from audiozoo.weights.fetching import fetch
+    from audiozoo.weights.errors import SkippedSource, WeightsError
+    from audiozoo.weights.fetching import cached, fetch
     from audiozoo.weights.formats import read
     from audiozoo.weights.layout import to_variables
     from audiozoo.weights.store import load, save
 
 # Where each name lies; imported when first used, for the readers and the network libraries take their time.
 _PLACES = {
+    "SkippedSource": "errors",
     "WeightsError": "errors",
+    "cached": "fetching",
     "fetch": "fetching",
     "home": "cache",
     "load": "store",
@@ -22,7 +24,7 @@ _PLACES = {
     "to_variables": "layout",
 }
 
-__all__ = ["WeightsError", "fetch", "home", "load", "read", "save", "to_variables"]
+__all__ = ["SkippedSource", "WeightsError", "cached", "fetch", "home", "load", "read", "save", "to_variables"]
 
 
 def __getattr__(name: str) -> Any:

@@ -106,8 +106,8 @@ class Entry:
     def _receipt(self) -> Path:
         return self.folder / f"{self.name}.receipt.json"
 
-    def found(self) -> Path | None:
-        """The file, if it is here and sound.
+    def found(self, *, sign: bool = True) -> Path | None:
+        """The file, if it is here and sound. Without `sign` nothing is written.
 
         A file that has not been touched since it was checked is known by its receipt (size and time of change); any
         other is read through and compared with the digest. One that is not sound is as good as absent.
@@ -117,22 +117,23 @@ class Entry:
             receipt = json.loads(self._receipt.read_text())
             digest, size, changed = str(receipt["sha256"]), int(receipt["size"]), int(receipt["changed"])
         except (OSError, ValueError, KeyError, TypeError):
-            return self._recheck()
+            return self._recheck(sign=sign)
         if self.expected.sha256 and digest != self.expected.sha256.lower():
-            return self._recheck()
+            return self._recheck(sign=sign)
         if (status.st_size, status.st_mtime_ns) == (size, changed):
             return self.path
-        return self._recheck(digest)
+        return self._recheck(digest, sign=sign)
 
-    def _recheck(self, digest: str = "") -> Path | None:
+    def _recheck(self, digest: str = "", *, sign: bool) -> Path | None:
         wanted = self.expected.sha256.lower() or digest
         try:
             if not wanted or not self.path.is_file() or sha256_of(self.path) != wanted:
                 return None
         except OSError:
             return None
-        with contextlib.suppress(OSError):  # a cache that cannot be written is still good to read
-            self._sign(wanted)
+        if sign:
+            with contextlib.suppress(OSError):  # a cache that cannot be written is still good to read
+                self._sign(wanted)
         return self.path
 
     def _sign(self, digest: str) -> None:

@@ -21,5 +21,9 @@ class NotFoundError(WeightsError, ValueError):
     """There is no such package, version, repository, revision or file."""
 
 
+class SkippedSource(UserWarning):
+    """A publication was altered on its way, and another one was used instead."""
+
+
 class CacheError(WeightsError, OSError):
     """The cache directory cannot be written: the disk is full, or permission is missing."""

