@@ -30,6 +30,15 @@ class Hypothesis(NamedTuple):
     scores: Float[Array, " batch"]  # sum of log-probabilities, the end symbol's included if it was reached
 
 
+class _Terms(NamedTuple):
+    """On what terms rows end and hypotheses compete; see `beam_search`."""
+
+    end: int | Int[Array, ""]
+    limits: Int[Array, " batch"]
+    given: Int[Array, " batch"]
+    length_penalty: float
+
+
 class _Beams(NamedTuple):
     tokens: Int[Array, "batch beams steps"]
     ancestry: Int[Array, "batch beams steps"]
@@ -85,68 +94,14 @@ def beam_search(
     if beams < 1 or steps < 1 or patience <= 0:
         raise ValueError(f"beams ({beams}) and steps ({steps}) must be at least 1, and patience ({patience}) above 0")
     batch, vocabulary = first_logits.shape
-    candidates = min(2 * beams, beams * vocabulary)
+    terms = _terms(end_token, limits, given, length_penalty, batch, steps)
     enough = int(beams * patience + 0.5)
-    limits = jnp.full(batch, steps) if limits is None else jnp.minimum(limits, steps)
-    given = jnp.zeros(batch, jnp.int32) if given is None else given
-    rows = jnp.arange(batch)[:, None]
 
     def choose(beam: _Beams, logits: Array, count: Array) -> _Beams:
-        log_probs = jax.nn.log_softmax(rules(logits, beam.tokens, count))
-        totals = jnp.where(beam.scores[..., None] > -jnp.inf, beam.scores[..., None] + log_probs, -jnp.inf)
-        scores, flat = jax.lax.top_k(totals.reshape(batch, -1), candidates)
-        parents, tokens = flat // vocabulary, flat % vocabulary
-        is_end, is_last = tokens == end_token, (count + 1 >= limits)[:, None]
-        histories = beam.tokens[rows, parents].at[..., count].set(tokens)
+        return _extend(beam, jax.nn.log_softmax(rules(logits, beam.tokens, count)), count, terms, enough)
 
-        ended = (is_end | is_last) & (jnp.arange(candidates) < beams) & (scores > -jnp.inf) & ~beam.done[:, None]
-        lengths = jnp.where(is_end, count, count + 1)
-        size = (lengths + given[:, None]).astype(scores.dtype)
-        ranks = jnp.where(ended, scores / size**length_penalty, -jnp.inf)
-        first = jnp.argmax(ranks, axis=1)[:, None]
-        here = lambda x: jnp.take_along_axis(x, first, axis=1)[:, 0]
-        # A hypothesis without symbols ranks at minus infinity, and is still better than none.
-        better = (here(ranks) > beam.best_rank) | (here(ended) & (beam.finished == 0))
-        symbols = jnp.where(jnp.arange(steps) < here(lengths)[:, None], histories[rows[:, 0], first[:, 0]], end_token)
-        best = Hypothesis(
-            jnp.where(better[:, None], symbols, beam.best.tokens),
-            jnp.where(better, here(lengths), beam.best.lengths),
-            jnp.where(better, here(scores), beam.best.scores),
-        )
-        finished = beam.finished + ended.sum(axis=1)
-        top_finished = beam.top_finished | ended[:, 0]
-        done = beam.done | is_last[:, 0] | (finished >= enough if length_penalty else top_finished)
-
-        alive = jnp.argsort(is_end, axis=1, stable=True)[:, :beams]  # the most probable that go on
-        take = lambda x: jnp.take_along_axis(x, alive, axis=1)
-        return _Beams(
-            histories[rows, alive],
-            beam.ancestry[rows, take(parents)],
-            jnp.where(take(is_end), -jnp.inf, take(scores)),
-            finished,
-            top_finished,
-            done,
-            best,
-            jnp.where(better, here(ranks), beam.best_rank),
-        )
-
-    slots = jnp.broadcast_to(jnp.arange(beams)[:, None], (batch, beams, steps))
-    empty = Hypothesis(
-        jnp.full((batch, steps), end_token, jnp.int32),
-        jnp.zeros(batch, jnp.int32),
-        jnp.full(batch, -jnp.inf, jnp.float32),
-    )
-    start = _Beams(
-        tokens=jnp.full((batch, beams, steps), end_token, jnp.int32),
-        ancestry=slots,
-        scores=jnp.where(jnp.arange(beams) == 0, 0.0, -jnp.inf) + jnp.zeros((batch, 1)),  # all beams are one at first
-        finished=jnp.zeros(batch, jnp.int32),
-        top_finished=jnp.zeros(batch, bool),
-        done=limits < 1,
-        best=empty,
-        best_rank=jnp.full(batch, -jnp.inf, jnp.float32),
-    )
-    first = choose(start, jnp.broadcast_to(first_logits[:, None], (batch, beams, vocabulary)), jnp.int32(0))
+    first_logits = jnp.broadcast_to(first_logits[:, None], (batch, beams, vocabulary))
+    first = choose(_first_beams(batch, beams, steps, terms), first_logits, jnp.int32(0))
 
     def body(carry: tuple[Array, _Beams, Any]) -> tuple[Array, _Beams, Any]:
         count, beam, state = carry
@@ -156,6 +111,82 @@ def beam_search(
 
     going = lambda carry: ~carry[1].done.all()
     return jax.lax.while_loop(going, body, (jnp.int32(1), first, state))[1].best
+
+
+def _terms(end: Any, limits: Any, given: Any, length_penalty: float, batch: int, steps: int) -> _Terms:
+    return _Terms(
+        end,
+        jnp.full(batch, steps) if limits is None else jnp.minimum(limits, steps),
+        jnp.zeros(batch, jnp.int32) if given is None else given,
+        length_penalty,
+    )
+
+
+def _first_beams(batch: int, beams: int, steps: int, terms: _Terms) -> _Beams:
+    """No symbols yet; all beams of a row are one at first, so only one of them counts."""
+    empty = jnp.full((batch, steps), terms.end, jnp.int32)
+    nothing = jnp.full(batch, -jnp.inf, jnp.float32)
+    return _Beams(
+        tokens=jnp.full((batch, beams, steps), terms.end, jnp.int32),
+        ancestry=jnp.broadcast_to(jnp.arange(beams)[:, None], (batch, beams, steps)),
+        scores=jnp.where(jnp.arange(beams) == 0, 0.0, -jnp.inf) + jnp.zeros((batch, 1)),
+        finished=jnp.zeros(batch, jnp.int32),
+        top_finished=jnp.zeros(batch, bool),
+        done=terms.limits < 1,
+        best=Hypothesis(empty, jnp.zeros(batch, jnp.int32), nothing),
+        best_rank=nothing,
+    )
+
+
+def _extend(beam: _Beams, log_probs: Array, count: Array, terms: _Terms, enough: int) -> _Beams:
+    """Every beam by one symbol: what ends is held against the best so far, the likeliest of the rest go on."""
+    batch, beams, vocabulary = log_probs.shape
+    candidates = min(2 * beams, beams * vocabulary)
+    rows = jnp.arange(batch)[:, None]
+    totals = jnp.where(beam.scores[..., None] > -jnp.inf, beam.scores[..., None] + log_probs, -jnp.inf)
+    scores, flat = jax.lax.top_k(totals.reshape(batch, -1), candidates)
+    parents, tokens = flat // vocabulary, flat % vocabulary
+    is_end, is_last = tokens == terms.end, (count + 1 >= terms.limits)[:, None]
+    histories = beam.tokens[rows, parents].at[..., count].set(tokens)
+    ended = (is_end | is_last) & (jnp.arange(candidates) < beams) & (scores > -jnp.inf) & ~beam.done[:, None]
+    best, best_rank = _better(beam, histories, jnp.where(is_end, count, count + 1), scores, ended, terms)
+
+    finished = beam.finished + ended.sum(axis=1)
+    top_finished = beam.top_finished | ended[:, 0]
+    alive = jnp.argsort(is_end, axis=1, stable=True)[:, :beams]
+    take = lambda x: jnp.take_along_axis(x, alive, axis=1)
+    return _Beams(
+        tokens=histories[rows, alive],
+        ancestry=beam.ancestry[rows, take(parents)],
+        scores=jnp.where(take(is_end), -jnp.inf, take(scores)),
+        finished=finished,
+        top_finished=top_finished,
+        done=beam.done | is_last[:, 0] | (finished >= enough if terms.length_penalty else top_finished),
+        best=best,
+        best_rank=best_rank,
+    )
+
+
+def _better(
+    beam: _Beams, histories: Array, lengths: Array, scores: Array, ended: Array, terms: _Terms
+) -> tuple[Hypothesis, Array]:
+    """The best hypothesis of each row and its rank, those that ended now included."""
+    ranks = jnp.where(ended, _rank(scores, lengths, terms), -jnp.inf)
+    first = jnp.argmax(ranks, axis=1)
+    here = lambda x: x[jnp.arange(len(x)), first]
+    # A hypothesis without symbols ranks at minus infinity, and is still better than none.
+    better = (here(ranks) > beam.best_rank) | (here(ended) & (beam.finished == 0))
+    inside = jnp.arange(histories.shape[-1]) < here(lengths)[:, None]
+    best = Hypothesis(
+        jnp.where(better[:, None], jnp.where(inside, here(histories), terms.end), beam.best.tokens),
+        jnp.where(better, here(lengths), beam.best.lengths),
+        jnp.where(better, here(scores), beam.best.scores),
+    )
+    return best, jnp.where(better, here(ranks), beam.best_rank)
+
+
+def _rank(scores: Array, lengths: Array, terms: _Terms) -> Array:
+    return scores / (lengths + terms.given[:, None]).astype(scores.dtype) ** terms.length_penalty
 
 
 def sample(
@@ -188,33 +219,24 @@ def sample(
     if temperature is None and samples > 1:
         raise ValueError("without a temperature all samples are the same: ask for one")
     batch, vocabulary = first_logits.shape
-    limits = jnp.full(batch, steps) if limits is None else jnp.minimum(limits, steps)
-    given = jnp.zeros(batch, jnp.int32) if given is None else given
+    terms = _terms(end_token, limits, given, length_penalty, batch, steps)
 
     def choose(drawn: _Samples, logits: Array, count: Array) -> _Samples:
         log_probs = jax.nn.log_softmax(rules(logits, drawn.tokens, count))
-        tempered = log_probs
-        if temperature is not None and keys is not None:
-            now = jax.vmap(lambda key: jax.random.fold_in(key, count))(keys)
-            noise = jax.vmap(lambda key: jax.random.gumbel(key, (samples, vocabulary)))(now)
-            tempered = log_probs / temperature[:, None, None] + noise
-        tokens = jax.lax.top_k(tempered, 1)[1][..., 0]  # on CPU three times faster than argmax
+        drawn_from = log_probs if keys is None else _tempered(log_probs, temperature, keys, count)
+        tokens = jax.lax.top_k(drawn_from, 1)[1][..., 0]  # on CPU three times faster than argmax
         scores = jnp.take_along_axis(log_probs, tokens[..., None], axis=-1)[..., 0]
         tokens = jnp.where(drawn.done, end_token, tokens)
         return _Samples(
             drawn.tokens.at[..., count].set(tokens),
             drawn.scores + jnp.where(drawn.done, 0.0, scores),
             drawn.lengths + (tokens != end_token),
-            drawn.done | (tokens == end_token) | (count + 1 >= limits)[:, None],
+            drawn.done | (tokens == end_token) | (count + 1 >= terms.limits)[:, None],
         )
 
     slots = jnp.broadcast_to(jnp.arange(samples)[:, None], (batch, samples, steps))
-    start = _Samples(
-        tokens=jnp.full((batch, samples, steps), end_token, jnp.int32),
-        scores=jnp.zeros((batch, samples), jnp.float32),
-        lengths=jnp.zeros((batch, samples), jnp.int32),
-        done=jnp.broadcast_to((limits < 1)[:, None], (batch, samples)),
-    )
+    zero, idle = jnp.zeros((batch, samples), jnp.int32), jnp.broadcast_to((terms.limits < 1)[:, None], (batch, samples))
+    start = _Samples(jnp.full(slots.shape, end_token, jnp.int32), zero.astype(jnp.float32), zero, idle)
     first = choose(start, jnp.broadcast_to(first_logits[:, None], (batch, samples, vocabulary)), jnp.int32(0))
 
     def body(carry: tuple[Array, _Samples, Any]) -> tuple[Array, _Samples, Any]:
@@ -224,7 +246,13 @@ def sample(
 
     going = lambda carry: ~carry[1].done.all()
     drawn = jax.lax.while_loop(going, body, (jnp.int32(1), first, state))[1]
-    size = (drawn.lengths + given[:, None]).astype(drawn.scores.dtype)
-    best = jnp.argmax(jnp.nan_to_num(drawn.scores / size**length_penalty, neginf=-jnp.inf, nan=-jnp.inf), axis=1)
-    here = lambda x: x[jnp.arange(batch), best]
-    return Hypothesis(here(drawn.tokens), here(drawn.lengths), jnp.where(limits < 1, -jnp.inf, here(drawn.scores)))
+    ranks = jnp.nan_to_num(_rank(drawn.scores, drawn.lengths, terms), neginf=-jnp.inf, nan=-jnp.inf)
+    here = lambda x: x[jnp.arange(batch), jnp.argmax(ranks, axis=1)]
+    scores = jnp.where(terms.limits < 1, -jnp.inf, here(drawn.scores))
+    return Hypothesis(here(drawn.tokens), here(drawn.lengths), scores)
+
+
+def _tempered(log_probs: Array, temperature: Any, keys: Array, count: Array) -> Array:
+    """Scores whose largest is a draw at `temperature` (the Gumbel trick), each row's with its own key."""
+    draw = lambda key: jax.random.gumbel(jax.random.fold_in(key, count), log_probs.shape[1:])
+    return log_probs / temperature[:, None, None] + jax.vmap(draw)(keys)
