@@ -130,7 +130,7 @@ def _check_setting(name: str, value: Any, like: Any) -> None:
 
 
 def _is_index(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def _numbers(value: Any) -> Iterable[Any]:
