@@ -22,6 +22,7 @@ from audiozoo.signal import mel, spectral
 SAMPLE_RATE = 16_000
 N_FFT, HOP, N_MELS = 512, 160, 96
 MOST_COLUMNS = 3000  # more than a picture has pixels; longer audio is averaged
+MOST_FRAMES = 12_000  # of pitch; of more, only every so many are drawn
 BLOCK_SECONDS = 30
 RANGE_DB = 70
 CONFIDENT = 0.5  # pitch is drawn from here on
@@ -242,14 +243,15 @@ def _speech(axes: Any, overview: Overview, speech: Sequence[Span]) -> None:
 def _pitch(axes: Any, overview: Overview, pitch: Track, speech: Sequence[Span] | None) -> None:
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    times, frequency, confidence = (np.asarray(a) for a in (pitch.time, pitch.frequency, pitch.confidence))
+    every = max(1, -(-len(pitch.time) // MOST_FRAMES))
+    columns = (pitch.time, pitch.frequency, pitch.confidence)
+    times, frequency, confidence = (np.asarray(column)[::every] for column in columns)
     heard = (confidence >= CONFIDENT) & np.isfinite(frequency) & (frequency > 0)
     spoken = heard if speech is None else heard & _within(times, speech)
     for shown, color in ((heard & ~spoken, FAINT), (spoken, PITCH)):  # a hum between words has a pitch too
-        starts = np.flatnonzero(shown & ~(_continued(frequency) & np.roll(shown, 1)))
-        for run in np.split(np.arange(len(times)), starts)[1:]:
-            kept = run[shown[run]]
-            axes.plot(times[kept], frequency[kept], color=color, linewidth=1.3, marker=".", markersize=1.5)
+        jumps = np.flatnonzero(shown & ~_continued(frequency))  # one line for all, broken by NaN: hours have 10⁴ runs
+        line = np.insert(np.where(shown, frequency, np.nan), jumps, np.nan)
+        axes.plot(np.insert(times, jumps, times[jumps]), line, color=color, linewidth=1.3, marker=".", markersize=1.5)
     inside = frequency[heard]
     low, high = (inside.min() / 1.15, inside.max() * 1.15) if inside.size else (50.0, 500.0)
     axes.set_yscale("log")
@@ -263,16 +265,15 @@ def _pitch(axes: Any, overview: Overview, pitch: Track, speech: Sequence[Span] |
 
 
 def _within(times: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
-    inside = np.zeros(len(times), bool)
-    for span in spans:
-        inside |= (times >= span.start) & (times < span.end)
-    return inside
+    """Spans may overlap: what counts is that more of them have begun than ended."""
+    begun, ended = np.sort([span.start for span in spans]), np.sort([span.end for span in spans])
+    return np.searchsorted(begun, times, "right") > np.searchsorted(ended, times, "right")
 
 
 def _continued(frequency: np.ndarray) -> np.ndarray:
     """Where the pitch goes on from the frame before; no voice jumps by more than a third in a hundredth of a second."""
     steps = np.log2(np.maximum(frequency, 1e-3))
-    return np.concatenate([[False], np.abs(np.diff(steps)) < np.log2(1.25)])
+    return np.concatenate([[False], np.abs(np.diff(steps)) < np.log2(1.25)])[: len(frequency)]
 
 
 def _words(axes: Any, overview: Overview, layout: Layout) -> None:

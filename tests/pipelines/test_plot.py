@@ -219,3 +219,35 @@ def test_a_word_at_the_end_stays_inside():
     assert layout
     length = captions._ruler(figure, layout.size)("extraordinarily")
     assert layout.placed[0].x / 10 * 9 + length <= 9 + 1e-6
+
+
+def test_hours_of_pitch_are_few_lines(tmp_path, figures):
+    """Ten hours in 36,000 runs and as many spans; and the line is broken where the pitch is."""
+    time = np.arange(0, 36_000, 0.01)
+    track = types.SimpleNamespace(
+        time=time, frequency=np.where(time % 2 < 1, 100.0, 200.0), confidence=np.where(time % 1 < 0.5, 0.9, 0.1)
+    )
+    speech = [Speech(start, start + 0.25) for start in np.arange(0, 36_000, 1.0).tolist()]
+    plot.draw(TONE, path=tmp_path / "a.png", pitch=track, speech=speech)
+    (axes,) = [axes for axes in figures[0].axes if axes.get_ylabel() == "pitch (Hz)"]
+    assert len(axes.lines) == 2
+    assert 5_000 < sum(np.isfinite(line.get_ydata()).sum() for line in axes.lines) <= plot.MOST_FRAMES
+
+
+def test_a_pitch_that_jumps_is_not_one_line(tmp_path, figures):
+    frequency = np.array([100.0, 101.0, 200.0, 201.0, 150.0, 300.0])
+    track = types.SimpleNamespace(
+        time=np.arange(6) / 100, frequency=frequency, confidence=np.array([1, 1, 1, 1, 0, 1.0])
+    )
+    plot.draw(TONE, path=tmp_path / "a.png", pitch=track, speech=[Speech(0.0, 1.0), Speech(0.5, 0.6)])
+    (axes,) = [axes for axes in figures[0].axes if axes.get_ylabel() == "pitch (Hz)"]
+    drawn = axes.lines[1].get_ydata()
+    runs = [list(run) for gap, run in itertools.groupby(drawn, np.isnan) if not gap]
+    assert runs == [[100.0, 101.0], [200.0, 201.0], [300.0]]
+    assert not np.isfinite(axes.lines[0].get_ydata()).any()
+
+
+def test_inside_is_in_any_of_the_spans():
+    spans = [Speech(2.0, 3.0), Speech(0.0, 1.0), Speech(0.5, 2.5)]
+    assert plot._within(np.array([0.0, 0.9, 1.5, 2.9, 3.0]), spans).tolist() == [True, True, True, True, False]
+    assert not plot._within(np.array([0.0, 1.0]), []).any()
