@@ -53,6 +53,6 @@ def rows(repeats: int = 5, beam: int = 1) -> list[harness.Row]:
                 times.setdefault(label, []).append(seconds)
     race = f"cold start, {MODEL}, 11 s, {'greedy' if beam == 1 else f'beam {beam}'}"
     return [
-        harness.Row(race, label, 0.0, seconds[0], tuple(seconds), float("nan"), texts[label])
+        harness.Row(race, label, 0.0, seconds[0], tuple(seconds), None, texts[label])
         for label, seconds in times.items()
     ]

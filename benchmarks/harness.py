@@ -40,7 +40,7 @@ class Row:
     setup: float  # seconds to import, load weights, and be ready
     first: float  # seconds of the first call, compilation included
     warm: tuple[float, ...]  # seconds of each later call
-    peak_mib: float
+    peak_mib: float | None  # None: not measured
     answer: Any
 
     @property
@@ -112,9 +112,11 @@ def table(rows: Iterable[Row], ours: str = "audiozoo") -> str:
     ]
     for row in rows:
         ratio = "" if row.contender == ours else f"{row.median / own[row.race]:.2f}"
+        peak = "" if row.peak_mib is None else f"{row.peak_mib:.0f}"
+        setup = f"{row.setup:.2f}" if row.setup else ""
         lines.append(
             f"| {row.race} | {row.contender} | {row.median:.3f} | {min(row.warm):.3f}–{max(row.warm):.3f} | {ratio} "
-            f"| {row.first:.2f} | {row.setup:.2f} | {row.peak_mib:.0f} |"
+            f"| {row.first:.2f} | {setup} | {peak} |"
         )
     return "\n".join(lines) + "\n"
 

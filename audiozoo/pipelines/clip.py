@@ -94,7 +94,8 @@ class Clip:
         At most ``room // 2 - 1`` symbols are taken of the prefix, and of hotwords and what was said before together.
         """
         t, o, most = self._tokenizer, self._options, room // 2 - 1
-        prefix = t.encode(" " + o.prefix.strip())[:most] if o.prefix and self.seek == 0 else []
+        fits = most if o.without_timestamps else most - 1  # a timestamp comes before the prefix
+        prefix = t.encode(" " + o.prefix.strip())[:fits] if o.prefix and self.seek == 0 else []
         hints = t.encode(" " + o.hotwords.strip())[:most] if o.hotwords and not prefix else []
         said = self._said[self._prompt_from :]
         before = said[max(0, len(said) - (most - len(hints))) :]

@@ -1,6 +1,7 @@
 """The settings of a transcription, with faster-whisper's names, meanings and defaults where it has them."""
 
 import dataclasses
+import math
 from typing import Literal
 
 
@@ -46,19 +47,47 @@ class Options:
         if self.padding not in ("samples", "features"):
             raise ValueError(f"padding is 'samples' or 'features', not {self.padding!r}")
         for name in ("beam_size", "best_of"):
+            _check(name, getattr(self, name), _is_whole(getattr(self, name), 1), "a whole number, at least 1")
+        for name in ("patience", "max_initial_timestamp", "prompt_reset_on_temperature"):
+            lowest = math.nextafter(0, 1) if name == "patience" else 0
+            _check(name, getattr(self, name), _is_number(getattr(self, name), lowest), "a number, not below 0")
+        _check("length_penalty", self.length_penalty, _is_number(self.length_penalty), "a number")
+        for name in ("compression_ratio_threshold", "log_prob_threshold", "no_speech_threshold"):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1, not {value!r}")
-        if not self.temperatures or min(self.temperatures) < 0:
-            raise ValueError(f"temperatures must not be negative, and there must be one: {self.temperature!r}")
-        if self.patience <= 0 or self.max_initial_timestamp < 0:
-            raise ValueError("patience must be above 0, and max_initial_timestamp not below")
-        if self.max_new_tokens is not None and self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")
-        if self.hallucination_silence_threshold is not None and not self.word_timestamps:
+            _check(name, value, value is None or _is_number(value), "a number, or None")
+        some = bool(self.temperatures) and all(_is_number(value, 0) for value in self.temperatures)
+        _check("temperature", self.temperature, some, "a number, not below 0, or several")
+        most = self.max_new_tokens
+        _check("max_new_tokens", most, most is None or _is_whole(most, 1), "a whole number, at least 1, or None")
+        symbols = isinstance(self.suppress_tokens, tuple | list) and all(_is_whole(i, -1) for i in self.suppress_tokens)
+        _check("suppress_tokens", self.suppress_tokens, symbols, "a tuple of symbols' numbers, -1 for non-speech")
+        prompt = self.initial_prompt
+        fits = prompt is None or isinstance(prompt, str)
+        fits = fits or (isinstance(prompt, tuple | list) and all(_is_whole(i, 0) for i in prompt))
+        _check("initial_prompt", prompt, fits, "a text, or a tuple of symbols' numbers")
+        for name in ("prefix", "hotwords", "language"):
+            _check(name, getattr(self, name), isinstance(getattr(self, name), str | None), "a text, or None")
+        silence = self.hallucination_silence_threshold
+        _check(
+            "hallucination_silence_threshold", silence, silence is None or _is_number(silence, 0), "seconds, or None"
+        )
+        if silence is not None and not self.word_timestamps:
             raise ValueError("hallucination_silence_threshold needs word_timestamps=True")
 
     @property
     def temperatures(self) -> tuple[float, ...]:
         given = self.temperature
         return tuple(given) if isinstance(given, tuple | list) else (given,)
+
+
+def _check(name: str, value: object, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+
+
+def _is_number(value: object, least: float = -math.inf) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -285,8 +285,8 @@ class Run:
         segments = [_restored(segment, job.clock) for segment in clip.segments] if job.clock else clip.segments
         return Transcript(
             text="".join(segment.text for segment in segments).strip(),
-            language=clip.language or "en",
-            language_probability=clip.language_probability,
+            language=clip.language,
+            language_probability=clip.language_probability if clip.language else 0.0,
             duration=job.duration() if job.duration else clip.duration,
             segments=tuple(segments),
         )

@@ -35,8 +35,8 @@ class Transcript:
     """The text of a clip."""
 
     text: str
-    language: str  # a code such as "en"
-    language_probability: float  # 1 if the language was given, or is the only one
+    language: str | None  # a code such as "en"; None: not given, and nothing was said to tell it by
+    language_probability: float  # 1 if the language was given, or is the only one; 0 if there is none
     duration: float  # seconds of audio
     segments: tuple[Segment, ...]
 

@@ -110,6 +110,12 @@ def test_a_prefix_begins_the_text(english):
     assert english(noise(1.0), prefix="Ab", **ONCE).text.startswith("Ab")
 
 
+@pytest.mark.parametrize("without_timestamps", [True, False])
+def test_a_prefix_that_is_too_long_is_cut(english, without_timestamps):
+    long = english(noise(1.0), prefix="Ab" * 500, without_timestamps=without_timestamps, **ONCE)
+    assert long.text.startswith("AbAb")
+
+
 def test_fewer_symbols_on_request(english):
     assert all(len(s.tokens) <= 4 for s in english(noise(2.0), max_new_tokens=4, **ONCE).segments)
 
@@ -166,6 +172,12 @@ def test_languages_are_detected(multilingual):
         multilingual(clips[0], language="xx")
 
 
+def test_silence_is_in_no_language(multilingual):
+    found = multilingual(np.zeros(16_000, np.float32), **ONCE)
+    assert (found.text, found.language, found.language_probability) == ("", None, 0.0)
+    assert multilingual(np.zeros(16_000, np.float32), language="de", **ONCE).language == "de"
+
+
 def test_translating_says_something_else(multilingual):
     options = ONCE | {"suppress_tokens": tuple(range(256, 50_257))}  # these have no text in the toy's tokenizer
     said = [multilingual(noise(1.0, 3), language="de", task=task, **options) for task in ("transcribe", "translate")]
@@ -184,12 +196,20 @@ def test_translating_says_something_else(multilingual):
         {"padding": "zeros"},
         {"max_new_tokens": 0},
         {"hallucination_silence_threshold": 2.0},
-        {"prefix": "x" * 40},
+        {"temperature": "hot"},
+        {"temperature": float("nan")},
+        {"patience": float("nan")},
+        {"length_penalty": None},
+        {"max_new_tokens": 2.5},
+        {"suppress_tokens": -1},
+        {"initial_prompt": 5},
+        {"prefix": 3},
+        {"compression_ratio_threshold": "2"},
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_settings_outside_their_range_are_refused(english, wrong):
-    with pytest.raises(ValueError, match="|".join([*wrong, "temperatures"])):
+    with pytest.raises(ValueError, match="|".join(wrong)):
         english(noise(0.5), **wrong)
 
 
