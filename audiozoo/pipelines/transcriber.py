@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from audiozoo import zoo
-from audiozoo.data import load_audio, stream_audio
+from audiozoo.data import AudioError, load_audio, printable, stream_audio
 from audiozoo.models.whisper import Whisper
 from audiozoo.pipelines import moves
 from audiozoo.pipelines.clip import Clip
@@ -223,6 +223,8 @@ class _Source:
 
     def __init__(self, audio: Any, sample_rate: float | None):
         is_path = isinstance(audio, str | os.PathLike)
+        if is_path and sample_rate is not None:
+            raise AudioError(f"{printable(audio)}: sample_rate is for arrays; a file says its own")
         self._path: str | os.PathLike[str] | None = audio if is_path else None
         self._samples: Samples = np.zeros(0, np.float32)
         self._read = 0

@@ -151,6 +151,12 @@ def test_bad_audio_is_one_clear_line(english, audio, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_says_its_own_rate(english, tmp_path):
+    soundfile.write(tmp_path / "speech.wav", noise(0.5), 16_000)
+    with pytest.raises(AudioError, match=r"speech.wav.*sample_rate"):
+        english(tmp_path / "speech.wav", sample_rate=8_000)
+
+
 def test_an_english_model_says_what_it_cannot(english):
     with pytest.raises(ValueError, match="English only"):
         english(noise(1.0), language="de")
