@@ -1,0 +1,49 @@
+"""Waveforms and spectra as pure functions of arrays: no parameters, no Flax, any leading axes.
+
+Everything public can be had from here (`audiozoo.signal.stft`); each lives in the module of its subject.
+"""
+
+import importlib
+from typing import Any
+
+_MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
+    "dft": ("irdft", "istft_parts", "rdft", "spectrogram_parts", "stft_parts"),
+    "framing": ("centred_frames", "frame", "kaldi_frames", "overlap_add", "pad", "weighted_overlap_add"),
+    "inversion": ("griffin_lim",),
+    "mel": ("mel_filters", "whisper_log_mel"),
+    "phase": ("instantaneous_frequency", "phase_vocoder", "pitch_shift", "time_stretch"),
+    "reassigned": ("reassigned_spectrogram",),
+    "spectral": ("frame_count", "istft", "magnitude", "power", "spectrogram", "stft", "unit_phasor"),
+    "streaming": ("StreamingIstft", "StreamingStft"),
+    "biquads": (
+        "butterworth",
+        "frequency_response",
+        "high_shelf",
+        "highpass",
+        "low_shelf",
+        "lowpass",
+        "notch",
+        "peaking",
+    ),
+    "filters": ("filtfilt", "lfilter", "lfilter_zi", "sosfilt", "sosfilt_zi", "sosfiltfilt"),
+    "fir": ("convolve", "fir_filter", "firwin"),
+    "levels": ("de_emphasis", "normalise_peak", "peak", "pre_emphasis", "remove_dc", "rms", "true_peak"),
+    "loudness": ("integrated_loudness", "k_weighting", "momentary_loudness", "normalise_loudness"),
+    "quantisation": ("g711_decode", "g711_encode", "mu_law_decode", "mu_law_encode", "quantise", "signal_to_noise"),
+    "rooms": ("reverberation_time", "room_impulse_response", "sabine_time"),
+    "resampling": ("resample", "resample_poly", "resample_sinc"),
+    "windows": ("hamming", "hann", "kaiser", "window"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"audiozoo.signal.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'audiozoo.signal' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
