@@ -69,11 +69,11 @@ $(VENV)/.with-lint: $(VENV)/.made pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[test,lint]"
 	touch $@
 
-# torchcrepe asks for a torchaudio that the pinned torch does not have; its network needs none of it.
+# torchaudio, and torchcrepe which asks for it, want an older torch than the pinned one; their Python does not need it.
 $(VENV)/.with-oracles: $(VENV)/.with-lint
 	$(BIN)/python -m pip install --quiet "torch==2.13.0"
 	$(BIN)/python -m pip install --quiet --editable ".[test,lint,oracles]"
-	$(BIN)/python -m pip install --quiet --no-deps "torchcrepe==0.0.24"
+	$(BIN)/python -m pip install --quiet --no-deps "torchaudio==2.11.0" "torchcrepe==0.0.24"
 	touch $@
 
 clean:
