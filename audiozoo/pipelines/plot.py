@@ -1,9 +1,7 @@
 """One picture of what was heard: waveform, log-mel spectrogram, speech, pitch and words over one time axis."""
 
 import dataclasses
-import importlib
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from audiozoo.data import duration, load_audio, printable, stream_audio
-from audiozoo.data.files import replacing
+from audiozoo.data import duration, load_audio, stream_audio
+from audiozoo.pipelines import canvas
+from audiozoo.pipelines.canvas import INK, LEFT, MUTED, RIGHT
 from audiozoo.pipelines.captions import Caption, Layout, arrange, draw_captions
 from audiozoo.pipelines.transcript import Transcript
 from audiozoo.signal import mel, spectral
@@ -28,15 +27,8 @@ RANGE_DB = 70
 CONFIDENT = 0.5  # pitch is drawn from here on
 COARSE_HZ = (30, 50, 70, 100, 150, 200, 300, 400, 600, 800, 1200, 2000)  # labels of the pitch axis
 FINE_HZ = (30, 40, 50, 60, 80, 100, 120, 150, 180, 220, 260, 300, 350, 400, 500, 600, 800, 1000, 1200, 1500, 2000)
-DPI = 120
-LEFT, RIGHT, GAP = 0.85, 1.0, 0.14  # inches
-INK, MUTED, SPEECH, PITCH, FAINT = "#1f2937", "#6b7280", "#0d9488", "#c2410c", "#e8c3ae"
-
-# Tried in this order for letters that the first one lacks; only what is installed is asked for.
-FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR"]
-FONTS += ["WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans"]
-FONTS += ["Apple SD Gothic Neo", "Microsoft YaHei", "SimHei", "Yu Gothic", "Malgun Gothic", "Arial Unicode MS"]
-FONTS += ["Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai", "Noto Sans Hebrew", "Unifont"]
+GAP = 0.14  # inches between panels
+SPEECH, PITCH, FAINT = "#0d9488", "#c2410c", "#e8c3ae"
 
 
 class Span(Protocol):
@@ -96,52 +88,16 @@ def draw(
         ImportError: matplotlib is not installed (the `cli` extra has it).
         ValueError: an extension that is no picture format.
     """
-    matplotlib = _matplotlib()
     path = Path(path)
-    overview = _overview(audio, sample_rate)
-    if title is None:
-        title = printable(Path(os.fspath(audio)).name) if isinstance(audio, str | os.PathLike) else ""
-    installed = set(matplotlib.font_manager.get_font_names())
-    settings = {
-        "font.family": [font for font in FONTS if font in installed] or ["sans-serif"],
-        "font.size": 9,
-        "text.color": INK,
-        "text.parse_math": False,  # a price is no formula
-        "axes.unicode_minus": False,
-        "axes.edgecolor": "#9ca3af",
-        "axes.labelcolor": INK,
-        "axes.linewidth": 0.7,
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
-        "svg.fonttype": "path",
-    }
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # Letters that no installed font has become empty boxes; the picture is still right about everything else.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
-        figure = matplotlib.figure.Figure(dpi=DPI, facecolor="white")
-        matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
-        formats = figure.canvas.get_supported_filetypes()
-        if path.suffix.lstrip(".").lower() not in formats:
-            raise ValueError(f"{printable(path)}: a picture's name ends in one of {', '.join(sorted(formats))}")
-        _compose(figure, overview, transcript, speech, pitch, title)
-        with replacing(path) as scratch:
-            figure.savefig(scratch)
+    title = canvas.title_of(audio) if title is None else title
+    with canvas.picture(path) as figure:
+        _compose(figure, _overview(audio, sample_rate), transcript, speech, pitch, title)
     return path
-
-
-def _matplotlib() -> Any:
-    try:
-        for module in ("figure", "font_manager", "backends.backend_agg", "ticker"):
-            importlib.import_module(f"matplotlib.{module}")
-        return importlib.import_module("matplotlib")
-    except ImportError as error:
-        raise ImportError("pictures need matplotlib: pip install 'audiozoo[cli]'") from error
 
 
 def _compose(figure: Any, overview: Overview, transcript: Any, speech: Any, pitch: Any, title: str) -> None:
     """Panels from top to bottom; sizes in inches, so that a long recording gets a wider picture, not larger letters."""
-    width = float(np.clip(0.5 * overview.seconds, 11.0, 24.0))
+    width = canvas.width_of(overview.seconds)
     axis_width = width - LEFT - RIGHT
     captions = _captions(transcript)
     layout = arrange(figure, captions, overview.seconds, axis_width) if captions else None
@@ -173,26 +129,7 @@ def _compose(figure: Any, overview: Overview, transcript: Any, speech: Any, pitc
     for span in speech or ():
         stack[0].axvspan(span.start, span.end, color=SPEECH, alpha=0.12, linewidth=0)
     stack[0].set_xlim(0, overview.seconds)
-    _label_time(stack[-1], overview.seconds)
-
-
-def _label_time(axes: Any, seconds: float) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
-
-    if seconds < 120:
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=16, steps=[1, 2, 5, 10]))
-        axes.set_xlabel("time (s)")
-        return
-    steps = (10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-    step = next((step for step in steps if seconds / step <= 24), 86400 * max(1, round(seconds / 24 / 86400)))
-    axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _clock(value)))
-    axes.set_xlabel("time (h:min:s)" if seconds >= 3600 else "time (min:s)")
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+    canvas.label_time(stack[-1], overview.seconds)
 
 
 def _waveform(axes: Any, overview: Overview) -> None:
@@ -221,13 +158,7 @@ def _spectrogram(axes: Any, overview: Overview) -> None:
     ticks = [250, 500, 1000, 2000, 4000, 8000]
     axes.set_yticks([float(mel.hz_to_mel(float(hz))) for hz in ticks], [f"{hz:,}" for hz in ticks])
     axes.set_ylabel("frequency (Hz)")
-    figure = axes.figure
-    left, bottom, width, height = axes.get_position().bounds
-    inch = 1 / figure.get_figwidth()
-    bar = figure.colorbar(image, cax=figure.add_axes((left + width + 0.1 * inch, bottom, 0.13 * inch, height)))
-    bar.set_label("dB below the loudest", fontsize=8)
-    bar.ax.tick_params(labelsize=7.5, length=2)
-    bar.outline.set_visible(False)
+    canvas.colour_bar(axes, image, "dB below the loudest")
 
 
 def _speech(axes: Any, overview: Overview, speech: Sequence[Span]) -> None:
