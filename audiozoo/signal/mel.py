@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import spectral
+from audiozoo.signal.scales import check_bank, triangular_filters
 
-MelScale = Literal["slaney", "htk"]
+MelScale = Literal["slaney", "htk", "kaldi"]
 
 # Slaney's Auditory Toolbox (1998): linear up to 1 kHz, logarithmic above, 27 steps for a factor of 6.4.
 _HZ_PER_MEL, _KNEE_HZ, _LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
@@ -17,10 +18,19 @@ _KNEE = _KNEE_HZ / _HZ_PER_MEL
 
 
 def hz_to_mel(hz: Float[np.ndarray, "*shape"] | float, scale: MelScale = "slaney") -> Float[np.ndarray, "*shape"]:
-    """Frequencies in hertz on a mel scale."""
+    """Frequencies in hertz on a mel scale.
+
+    Args:
+        hz: frequencies, zero or above.
+        scale: "slaney": linear up to 1 kHz (Slaney, 1998; librosa's default); "htk": 2595 log10(1 + f / 700)
+            (O'Shaughnessy, 1987); "kaldi": the same with a rounded factor, 1127 ln(1 + f / 700).
+    """
     hz = np.asarray(hz, np.float64)
     if scale == "htk":
         return 2595 * np.log10(1 + hz / 700)
+    if scale == "kaldi":
+        return 1127 * np.log(1 + hz / 700)
+    _check_scale(scale)
     return np.where(hz < _KNEE_HZ, hz / _HZ_PER_MEL, _KNEE + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP)
 
 
@@ -29,12 +39,20 @@ def mel_to_hz(mel: Float[np.ndarray, "*shape"] | float, scale: MelScale = "slane
     mel = np.asarray(mel, np.float64)
     if scale == "htk":
         return 700 * (10 ** (mel / 2595) - 1)
+    if scale == "kaldi":
+        return 700 * (np.exp(mel / 1127) - 1)
+    _check_scale(scale)
     return np.where(mel < _KNEE, mel * _HZ_PER_MEL, _KNEE_HZ * np.exp(_LOG_STEP * (mel - _KNEE)))
+
+
+def _check_scale(scale: MelScale) -> None:
+    if scale != "slaney":
+        raise ValueError(f"a mel scale is slaney, htk or kaldi, not {scale!r}")
 
 
 @functools.cache
 def mel_filters(
-    sample_rate: int,
+    sample_rate: float,
     n_fft: int,
     n_mels: int,
     *,
@@ -42,19 +60,38 @@ def mel_filters(
     high_hz: float | None = None,
     scale: MelScale = "slaney",
     unit_area: bool = True,
+    triangles: Literal["hertz", "mel"] = "hertz",
 ) -> Float[np.ndarray, "bins n_mels"]:
     """Triangular filters, evenly spaced on the mel scale from `low_hz` to `high_hz` (None: half the sample rate).
 
-    Each has unit area, or a peak of one when `unit_area` is false. A float64 NumPy constant, which `jit` folds in.
+    librosa's as it stands; torchaudio's with `scale="htk", unit_area=False`; Kaldi's with `scale="kaldi",
+    unit_area=False, triangles="mel"`. A float64 NumPy constant, which `jit` folds in.
+
+    Args:
+        sample_rate: samples a second.
+        n_fft: length of the transform; `bins` is n_fft // 2 + 1.
+        n_mels: filters.
+        low_hz: where the first begins.
+        high_hz: where the last ends.
+        scale: see `hz_to_mel`.
+        unit_area: each has an area of one (in hertz), else a peak of one.
+        triangles: on which axis their sides are straight.
+
+    Raises:
+        ValueError: the settings make no filter bank.
     """
-    lowest, highest = hz_to_mel(low_hz, scale), hz_to_mel(sample_rate / 2 if high_hz is None else high_hz, scale)
-    edges = mel_to_hz(np.linspace(lowest, highest, n_mels + 2), scale)
-    low, centre, high = (edges[i : n_mels + i] for i in range(3))
-    bins = np.fft.rfftfreq(n_fft, 1 / sample_rate)
-    rising = (bins[:, None] - low) / (centre - low)
-    falling = (high - bins[:, None]) / (high - centre)
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    return triangles * 2 / (high - low) if unit_area else triangles
+    lowest, highest = (
+        hz_to_mel(low_hz, scale),
+        hz_to_mel(check_bank(sample_rate, n_fft, n_mels, low_hz, high_hz), scale),
+    )
+    mels = np.linspace(lowest, highest, n_mels + 2)
+    edges, bins = mel_to_hz(mels, scale), np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    if triangles not in ("hertz", "mel"):
+        raise ValueError(f"triangles are straight in hertz or mel, not {triangles!r}")
+    filters = (
+        triangular_filters(bins, edges) if triangles == "hertz" else triangular_filters(hz_to_mel(bins, scale), mels)
+    )
+    return filters * 2 / (edges[2:] - edges[:-2]) if unit_area else filters
 
 
 def log_mel(

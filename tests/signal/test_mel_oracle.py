@@ -16,6 +16,7 @@ import whisper
 
 from audiozoo.signal import mel
 from tests.oracles import transformers
+from tests.signal.torchaudio_oracle import torchaudio
 
 pytestmark = pytest.mark.oracle
 
@@ -98,3 +99,14 @@ def test_filters_within_limits_equal_librosa():
     ours = mel.mel_filters(16_000, 512, 40, low_hz=60.0, high_hz=7_600.0, unit_area=False)
     theirs = librosa.filters.mel(sr=16_000, n_fft=512, n_mels=40, fmin=60, fmax=7_600, norm=None, dtype=np.float64)
     np.testing.assert_allclose(ours, theirs.T, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "bins, size, low, high", [(23, 512, 20.0, 8_000.0), (80, 512, 20.0, 7_600.0), (40, 256, 0.0, 4_000.0)]
+)
+def test_filters_equal_kaldi_s(bins, size, low, high):
+    theirs, _ = torchaudio.compliance.kaldi.get_mel_banks(bins, size, 16_000.0, low, high, 100.0, -500.0, 1.0)
+    settings = {"low_hz": low, "high_hz": high, "scale": "kaldi", "unit_area": False, "triangles": "mel"}
+    ours = mel.mel_filters(16_000, size, bins, **settings)
+    np.testing.assert_allclose(ours[:-1], theirs.T, atol=1e-4)  # theirs is computed in float32, of mels up to 2840
+    np.testing.assert_allclose(ours[-1], 0, atol=1e-9)  # Kaldi leaves the bin at half the sample rate out
