@@ -8,8 +8,9 @@ from typing import Any
 
 _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
     "dft": ("irdft", "istft_parts", "rdft", "spectrogram_parts", "stft_parts"),
-    "framing": ("centred_frames", "frame", "kaldi_frames", "overlap_add", "pad", "weighted_overlap_add"),
+    "framing": ("centred_frames", "frame", "kaldi_frames", "overlap_add", "pad", "pad_each", "weighted_overlap_add"),
     "inversion": ("griffin_lim",),
+    "kaldi": ("KaldiFrames", "KaldiMels", "kaldi_fbank", "kaldi_mel_filters", "kaldi_mfcc", "kaldi_spectrogram"),
     "mel": ("mel_filters", "whisper_log_mel"),
     "phase": ("instantaneous_frequency", "phase_vocoder", "pitch_shift", "time_stretch"),
     "reassigned": ("reassigned_spectrogram",),

@@ -30,16 +30,39 @@ def pad(
     return signal[..., _beyond(np.arange(-before, time + after), time, mode)]
 
 
-def _beyond(position: Int[np.ndarray, "*shape"], time: int, mode: PadMode) -> Int[np.ndarray, "*shape"]:
+def pad_each(
+    signal: Shaped[Array, "*batch time"],
+    lengths: Int[Array, "*batch"],
+    before: int,
+    after: int,
+    mode: PadMode = "constant",
+) -> Shaped[Array, "*batch padded"]:
+    """`pad` of signals that are `lengths` long, each continued beyond its own end, whatever stood there."""
+    ends = lengths[..., None]
+    time, position = signal.shape[-1], jnp.arange(-before, signal.shape[-1] + after)
+    if time == 0:
+        return pad(signal, before, after)
+    inside = (position >= 0) & (position < ends) if mode == "constant" else ends > 0
+    source = position if mode == "constant" else _beyond(position, ends, mode)
+    moved = jnp.take_along_axis(
+        signal, jnp.broadcast_to(jnp.clip(source, 0, time - 1), (*lengths.shape, len(position))), -1
+    )
+    return jnp.where(inside, moved, 0)
+
+
+def _beyond(
+    position: Int[Array | np.ndarray, "*shape"], time: int | Int[Array, "*batch 1"], mode: PadMode
+) -> Int[Array | np.ndarray, "*shape"]:
     """The sample that stands at any position of a signal continued for ever in both directions."""
+    library = np if isinstance(time, int) else jnp
     if mode == "edge":
-        return np.clip(position, 0, time - 1)
+        return library.clip(position, 0, time - 1)
     if mode == "wrap":
-        return position % time
+        return position % library.maximum(time, 1)
     twice = mode == "symmetric"  # the samples at the ends, which reflection does not repeat
-    period = max(1, 2 * time if twice else 2 * time - 2)
+    period = library.maximum(1, 2 * time if twice else 2 * time - 2)
     folded = position % period
-    return np.where(folded < time, folded, period - twice - folded)
+    return library.where(folded < time, folded, period - twice - folded)
 
 
 def check_framing(size: int, hop_length: int) -> None:
