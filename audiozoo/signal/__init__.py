@@ -7,13 +7,35 @@ import importlib
 from typing import Any
 
 _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
+    "cepstra": ("add_deltas", "cepstral_coefficients", "dct", "delta", "lfcc", "mfcc"),
+    "decibels": ("amplitude_to_db", "db_to_amplitude", "db_to_power", "power_to_db"),
     "dft": ("irdft", "istft_parts", "rdft", "spectrogram_parts", "stft_parts"),
+    "energy_normalisation": ("pcen", "pcen_smoothing", "pcen_with_state"),
     "framing": ("centred_frames", "frame", "kaldi_frames", "overlap_add", "pad", "pad_each", "weighted_overlap_add"),
+    "gammatone": ("gammatone_filterbank", "gammatone_filters", "gammatone_sections", "gammatone_spectrogram"),
     "inversion": ("griffin_lim",),
     "kaldi": ("KaldiFrames", "KaldiMels", "kaldi_fbank", "kaldi_mel_filters", "kaldi_mfcc", "kaldi_spectrogram"),
-    "mel": ("mel_filters", "whisper_log_mel"),
+    "mel": (
+        "hz_to_mel",
+        "inverse_mel",
+        "mel_filters",
+        "mel_spectrogram",
+        "mel_to_audio",
+        "mel_to_hz",
+        "whisper_log_mel",
+    ),
+    "normalisation": ("StreamingCmvn", "cmvn", "sliding_cmvn"),
     "phase": ("instantaneous_frequency", "phase_vocoder", "pitch_shift", "time_stretch"),
     "reassigned": ("reassigned_spectrogram",),
+    "scales": (
+        "bark_filters",
+        "bark_to_hz",
+        "erb_bandwidth",
+        "erb_to_hz",
+        "hz_to_bark",
+        "hz_to_erb",
+        "linear_filters",
+    ),
     "spectral": ("frame_count", "istft", "magnitude", "power", "spectrogram", "stft", "unit_phasor"),
     "streaming": ("StreamingIstft", "StreamingStft"),
     "biquads": (

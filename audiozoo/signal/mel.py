@@ -3,14 +3,19 @@
 import functools
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Key
 
-from audiozoo.signal import spectral
+from audiozoo.signal import inversion, spectral
+from audiozoo.signal.framing import PadMode
 from audiozoo.signal.scales import check_bank, triangular_filters
+from audiozoo.signal.spectral import Normalisation, Window
 
 MelScale = Literal["slaney", "htk", "kaldi"]
+Triangles = Literal["hertz", "mel"]
+_EXACT = jax.lax.Precision.HIGHEST
 
 # Slaney's Auditory Toolbox (1998): linear up to 1 kHz, logarithmic above, 27 steps for a factor of 6.4.
 _HZ_PER_MEL, _KNEE_HZ, _LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
@@ -60,7 +65,7 @@ def mel_filters(
     high_hz: float | None = None,
     scale: MelScale = "slaney",
     unit_area: bool = True,
-    triangles: Literal["hertz", "mel"] = "hertz",
+    triangles: Triangles = "hertz",
 ) -> Float[np.ndarray, "bins n_mels"]:
     """Triangular filters, evenly spaced on the mel scale from `low_hz` to `high_hz` (None: half the sample rate).
 
@@ -92,6 +97,170 @@ def mel_filters(
         triangular_filters(bins, edges) if triangles == "hertz" else triangular_filters(hz_to_mel(bins, scale), mels)
     )
     return filters * 2 / (edges[2:] - edges[:-2]) if unit_area else filters
+
+
+def mel_spectrogram(
+    signal: Float[Array, "*batch time"],
+    *,
+    sample_rate: float,
+    n_fft: int,
+    hop_length: int,
+    n_mels: int,
+    low_hz: float = 0.0,
+    high_hz: float | None = None,
+    scale: MelScale = "slaney",
+    unit_area: bool = True,
+    triangles: Triangles = "hertz",
+    power: float = 2.0,
+    window: Window | None = None,
+    center: bool = True,
+    pad_mode: PadMode = "reflect",
+    normalise: Normalisation = "none",
+) -> Float[Array, "*batch frames n_mels"]:
+    """Magnitudes to a `power`, added up in mel bands: `spectral.spectrogram` times `mel_filters`.
+
+    As it stands librosa's, which pads with `pad_mode="constant"`; torchaudio's with `scale="htk", unit_area=False`.
+    """
+    signal = jnp.asarray(signal)
+    spectrum = spectral.spectrogram(
+        signal.astype(jnp.promote_types(signal.dtype, jnp.float32)),
+        n_fft=n_fft,
+        hop_length=hop_length,
+        power=power,
+        window=window,
+        center=center,
+        pad_mode=pad_mode,
+        normalise=normalise,
+    )
+    filters = mel_filters(
+        sample_rate,
+        n_fft,
+        n_mels,
+        low_hz=low_hz,
+        high_hz=high_hz,
+        scale=scale,
+        unit_area=unit_area,
+        triangles=triangles,
+    )
+    return jnp.matmul(spectrum, jnp.asarray(filters, spectrum.dtype), precision=_EXACT).astype(signal.dtype)
+
+
+def inverse_mel(
+    mel: Float[Array, "*batch frames n_mels"],
+    *,
+    sample_rate: float,
+    n_fft: int,
+    low_hz: float = 0.0,
+    high_hz: float | None = None,
+    scale: MelScale = "slaney",
+    unit_area: bool = True,
+    iterations: int = 100,
+) -> Float[Array, "*batch frames bins"]:
+    """A linear spectrogram, of powers if those of `mel` are, whose mel spectrogram is nearest to it.
+
+    There are more bins than bands, so that many are as near. It begins with the shortest, its negative values cut off,
+    which is torchaudio's `InverseMelScale` and the start of librosa's `mel_to_stft`; the iterations of non-negative
+    least squares that follow bring the bands back (Beck & Teboulle, 2009, with a step for each bin).
+
+    Args:
+        mel: energies or magnitudes in bands.
+        sample_rate: as of `mel_filters`, like the settings that follow.
+        n_fft: likewise.
+        low_hz: likewise.
+        high_hz: likewise.
+        scale: likewise.
+        unit_area: likewise.
+        iterations: zero for torchaudio's answer.
+
+    Raises:
+        ValueError: a setting makes no sense.
+    """
+    if iterations < 0:
+        raise ValueError(f"iterations must not be negative, not {iterations}")
+    mel = jnp.asarray(mel)
+    wanted = mel.astype(jnp.promote_types(mel.dtype, jnp.float32))
+    settings = (low_hz, high_hz, scale, unit_area)
+    bank, backward, steps = (
+        jnp.asarray(part, wanted.dtype) for part in _inversion(sample_rate, n_fft, mel.shape[-1], *settings)
+    )
+    start = jnp.maximum(jnp.matmul(wanted, backward, precision=_EXACT), 0)
+
+    def turn(state: tuple[Array, Array], ahead: Array) -> tuple[tuple[Array, Array], None]:
+        before, here = state
+        error = jnp.matmul(here, bank, precision=_EXACT) - wanted
+        following = jnp.maximum(here - steps * jnp.matmul(error, bank.T, precision=_EXACT), 0)
+        return (following, following + ahead * (following - before)), None
+
+    (spectrum, _), _ = jax.lax.scan(turn, (start, start), jnp.asarray(_momenta(iterations), wanted.dtype))
+    return spectrum.astype(mel.dtype)
+
+
+@functools.lru_cache(maxsize=16)
+def _inversion(
+    sample_rate: float, n_fft: int, n_mels: int, low_hz: float, high_hz: float | None, scale: MelScale, unit_area: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The filters, their pseudo-inverse, and for each bin the longest step that never overshoots.
+
+    As all is positive, the sum of a row of F Fᵀ bounds its curvature (De Pierro, 1995); bins that no filter hears stay.
+    """
+    filters = mel_filters(sample_rate, n_fft, n_mels, low_hz=low_hz, high_hz=high_hz, scale=scale, unit_area=unit_area)
+    curvature = filters @ filters.sum(0)
+    steps = np.where(curvature > 0, 1 / np.where(curvature > 0, curvature, 1), 0)
+    return filters, np.linalg.pinv(filters), steps
+
+
+def _momenta(iterations: int) -> Float[np.ndarray, " iterations"]:
+    """(t - 1) / t' of Beck & Teboulle's equation 4.2 and 4.3."""
+    t = [1.0]
+    for _ in range(iterations):
+        t.append((1 + np.sqrt(1 + 4 * t[-1] ** 2)) / 2)
+    return (np.array(t[:-1]) - 1) / np.array(t[1:])
+
+
+def mel_to_audio(
+    mel: Float[Array, "*batch frames n_mels"],
+    *,
+    sample_rate: float,
+    n_fft: int,
+    hop_length: int,
+    low_hz: float = 0.0,
+    high_hz: float | None = None,
+    scale: MelScale = "slaney",
+    unit_area: bool = True,
+    power: float = 2.0,
+    window: Window | None = None,
+    pad_mode: PadMode = "reflect",
+    length: int | None = None,
+    iterations: int = 32,
+    key: Key[Array, ""] | None = None,
+) -> Float[Array, "*batch time"]:
+    """A signal with about this mel spectrogram: `inverse_mel`, the root of `power`, `inversion.griffin_lim`.
+
+    librosa's `feature.inverse.mel_to_audio`, but for the phases that it begins with.
+    """
+    if not power > 0:
+        raise ValueError(f"the power of a spectrogram must be above zero, not {power}")
+    spectrum = inverse_mel(
+        mel,
+        sample_rate=sample_rate,
+        n_fft=n_fft,
+        low_hz=low_hz,
+        high_hz=high_hz,
+        scale=scale,
+        unit_area=unit_area,
+    )
+    heard = spectrum > 0
+    magnitude = jnp.where(heard, jnp.where(heard, spectrum, 1) ** (1 / power), 0)
+    return inversion.griffin_lim(
+        magnitude,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        window=window,
+        pad_mode=pad_mode,
+        length=length,
+        iterations=iterations,
+        key=key,
+    )
 
 
 def log_mel(

@@ -10,6 +10,7 @@ BarkScale = Literal["zwicker", "traunmuller", "schroeder", "wang"]
 ErbScale = Literal["glasberg", "slaney"]
 
 _ERB_AT_ZERO, _ERB_SLOPE = 24.7, 4.37e-3  # Glasberg & Moore (1990): hertz, and per hertz
+_EAR_Q = 9.26449  # 1 / (24.7 * 0.00437), in Slaney's digits
 _STEEPEST_HZ = 1e6  # where the search for the inverse of Zwicker's scale ends; beyond it there is less than 0.2 bark
 
 
@@ -79,9 +80,14 @@ def bark_to_hz(bark: Float[np.ndarray, "*shape"] | float, scale: BarkScale = "zw
     return (low + high) / 2
 
 
-def erb_bandwidth(hz: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
-    """Equivalent rectangular bandwidth in hertz of the ear's filter at a frequency (Glasberg & Moore, 1990, eq. 3)."""
-    return _ERB_AT_ZERO * (_ERB_SLOPE * np.asarray(hz, np.float64) + 1)
+def erb_bandwidth(hz: Float[np.ndarray, "*shape"] | float, scale: ErbScale = "glasberg") -> Float[np.ndarray, "*shape"]:
+    """Equivalent rectangular bandwidth in hertz of the ear's filter at a frequency (Glasberg & Moore, 1990, eq. 3).
+
+    `scale`: 24.7 (1 + 0.00437 f), or as Slaney (1993) writes it, f / 9.26449 + 24.7; they agree to six digits.
+    """
+    _erb_steps(scale)
+    slope = _ERB_AT_ZERO * _ERB_SLOPE if scale == "glasberg" else 1 / _EAR_Q
+    return slope * np.asarray(hz, np.float64) + _ERB_AT_ZERO
 
 
 def hz_to_erb(hz: Float[np.ndarray, "*shape"] | float, scale: ErbScale = "glasberg") -> Float[np.ndarray, "*shape"]:
@@ -92,18 +98,20 @@ def hz_to_erb(hz: Float[np.ndarray, "*shape"] | float, scale: ErbScale = "glasbe
         scale: "glasberg": 21.4 log10(1 + 0.00437 f), as Glasberg & Moore (1990, eq. 4) rounded it; "slaney": the
             integral of 1 / `erb_bandwidth`, by which Slaney (1993) spaces his filters. They differ by a factor.
     """
-    return _erb_steps(scale) * np.log1p(_ERB_SLOPE * np.asarray(hz, np.float64))
+    steps, corner = _erb_steps(scale)
+    return steps * np.log1p(np.asarray(hz, np.float64) / corner)
 
 
 def erb_to_hz(erb: Float[np.ndarray, "*shape"] | float, scale: ErbScale = "glasberg") -> Float[np.ndarray, "*shape"]:
     """The inverse of `hz_to_erb`."""
-    return np.expm1(np.asarray(erb, np.float64) / _erb_steps(scale)) / _ERB_SLOPE
+    steps, corner = _erb_steps(scale)
+    return corner * np.expm1(np.asarray(erb, np.float64) / steps)
 
 
-def _erb_steps(scale: ErbScale) -> float:
+def _erb_steps(scale: ErbScale) -> tuple[float, float]:
     if scale not in ("glasberg", "slaney"):
         raise ValueError(f"an ERB scale is glasberg or slaney, not {scale!r}")
-    return 21.4 / np.log(10) if scale == "glasberg" else 1 / (_ERB_AT_ZERO * _ERB_SLOPE)
+    return (21.4 / np.log(10), 1 / _ERB_SLOPE) if scale == "glasberg" else (_EAR_Q, _EAR_Q * _ERB_AT_ZERO)
 
 
 @functools.cache
