@@ -16,8 +16,11 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from audiozoo.signal import spectral, windows
+from audiozoo.signal.cepstra import dct, lifter_weights
 from audiozoo.signal.framing import frame, kaldi_frames, pad_each
 from audiozoo.signal.levels import pre_emphasis
+from audiozoo.signal.mel import hz_to_mel, mel_to_hz
+from audiozoo.signal.scales import triangular_filters
 
 WindowType = Literal["povey", "hanning", "hamming", "blackman", "rectangular", "sine"]
 Lengths = Int[Array | np.ndarray, "*batch"]
@@ -119,16 +122,6 @@ class KaldiMels:
             raise ValueError(f"Kaldi wants 3 mel filters or more, not {self.num_bins}")
 
 
-def mel_to_hertz(mel: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
-    """The inverse of `hertz_to_mel`."""
-    return 700 * np.expm1(np.asarray(mel, np.float64) / 1127)
-
-
-def hertz_to_mel(hertz: Float[np.ndarray, "*shape"] | float) -> Float[np.ndarray, "*shape"]:
-    """Kaldi's mel scale, 1127 ln(1 + f / 700)."""
-    return 1127 * np.log1p(np.asarray(hertz, np.float64) / 700)
-
-
 @functools.lru_cache(maxsize=64)
 def kaldi_mel_filters(
     sample_rate: float, n_fft: int, mels: KaldiMels, *, vtln_warp: float = 1.0
@@ -142,13 +135,11 @@ def kaldi_mel_filters(
     low, high = mels.low_freq, mels.high_freq + (nyquist if mels.high_freq <= 0 else 0)
     if not 0 <= low < high <= nyquist:
         raise ValueError(f"mel filters from {low} to {high} Hz do not lie in order from 0 to {nyquist} Hz")
-    edges = np.linspace(hertz_to_mel(low), hertz_to_mel(high), mels.num_bins + 2)
+    edges = np.linspace(hz_to_mel(low, "kaldi"), hz_to_mel(high, "kaldi"), mels.num_bins + 2)
     if vtln_warp != 1:
         bend = mels.vtln_low, mels.vtln_high + (nyquist if mels.vtln_high < 0 else 0)
-        edges = hertz_to_mel(_warped(mel_to_hertz(edges), low, high, bend, vtln_warp))
-    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
-    place = hertz_to_mel(np.fft.rfftfreq(n_fft, 1 / sample_rate))[:, None]
-    return np.maximum(0, np.minimum((place - left) / (centre - left), (right - place) / (right - centre)))
+        edges = hz_to_mel(_warped(mel_to_hz(edges, "kaldi"), low, high, bend, vtln_warp), "kaldi")
+    return triangular_filters(hz_to_mel(np.fft.rfftfreq(n_fft, 1 / sample_rate), "kaldi"), edges)
 
 
 def _warped(
@@ -276,7 +267,7 @@ def kaldi_mfcc(
     """
     cut, prepared = _prepared(signal, frames, lengths, key)
     energies = _safe_log(_mel_energies(prepared, frames, mels, vtln_warp, True))
-    features = energies @ _cepstral_matrix(mels.num_bins, num_ceps, cepstral_lifter).astype(energies.dtype)
+    features = dct(energies, count=num_ceps) * lifter_weights(num_ceps, cepstral_lifter, "htk").astype(energies.dtype)
     if use_energy:
         energy = _log_energy(cut if raw_energy else prepared, energy_floor)
         features = jnp.concatenate([energy, features[..., 1:]], -1)
@@ -332,7 +323,8 @@ def _mel_energies(
 ) -> Float[Array, "*batch n_mels"]:
     spectrum = jnp.fft.rfft(prepared, frames.n_fft)
     values = spectral.power(spectrum) if use_power else spectral.magnitude(spectrum)
-    return values @ kaldi_mel_filters(frames.sample_rate, frames.n_fft, mels, vtln_warp=vtln_warp).astype(values.dtype)
+    filters = kaldi_mel_filters(frames.sample_rate, frames.n_fft, mels, vtln_warp=vtln_warp)
+    return jnp.matmul(values, jnp.asarray(filters, values.dtype), precision=jax.lax.Precision.HIGHEST)
 
 
 def _safe_log(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -341,17 +333,6 @@ def _safe_log(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 def _log_energy(values: Float[Array, "*batch size"], floor: float) -> Float[Array, "*batch 1"]:
     return jnp.log(jnp.maximum(jnp.sum(jnp.square(values), -1, keepdims=True), max(_EPSILON, floor)))
-
-
-@functools.lru_cache(maxsize=64)
-def _cepstral_matrix(num_bins: int, num_ceps: int, lifter: float) -> Float[np.ndarray, "num_bins num_ceps"]:
-    """The orthonormal discrete cosine transform, its columns scaled by the lifter."""
-    if not 1 <= num_ceps <= num_bins:
-        raise ValueError(f"{num_bins} mel filters have 1 to {num_bins} cepstra, not {num_ceps}")
-    i = np.arange(num_ceps)
-    cosines = np.sqrt(2 / num_bins) * np.cos(np.pi / num_bins * (np.arange(num_bins)[:, None] + 0.5) * i)
-    cosines[:, 0] = np.sqrt(1 / num_bins)
-    return cosines * (1 + 0.5 * lifter * np.sin(np.pi * i / lifter)) if lifter else cosines
 
 
 def _finished(
