@@ -83,8 +83,7 @@ def pcen_with_state(
         raise ValueError(f"eps must be positive, not {eps}")
     average, state = moving_average(wide, state, smoothing=smoothing, start=start)
     gain, bias, power = (_plain(setting, wide.dtype) for setting in (gain, bias, power))
-    level = jnp.exp(-gain * (np.log(eps) + jnp.log1p(average / eps)))  # (eps + M)^-gain, in digits that do not cancel
-    return _compressed(wide * level, bias, power).astype(energies.dtype), state
+    return _compressed(wide * (average + eps) ** -gain, bias, power).astype(energies.dtype), state
 
 
 def moving_average(
