@@ -4,6 +4,7 @@ Where a clip's spectrum spans many decades, float32 is off by more than 1e-5 in 
 the owner's own formula in float64 is the truth, and we may not be further from it than the owner is.
 """
 
+import functools
 import warnings
 
 import jax
@@ -16,6 +17,7 @@ import whisper
 
 from audiozoo.signal import mel
 from tests.oracles import transformers
+from tests.signal import exactness
 from tests.signal.torchaudio_oracle import torchaudio
 
 pytestmark = pytest.mark.oracle
@@ -110,3 +112,87 @@ def test_filters_equal_kaldi_s(bins, size, low, high):
     ours = mel.mel_filters(16_000, size, bins, **settings)
     np.testing.assert_allclose(ours[:-1], theirs.T, atol=1e-4)  # theirs is computed in float32, of mels up to 2840
     np.testing.assert_allclose(ours[-1], 0, atol=1e-9)  # Kaldi leaves the bin at half the sample rate out
+
+
+NOISE = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+FRAMES = {"n_fft": 512, "hop_length": 128}
+
+
+def librosa_case(power, htk=False, **bank):
+    options = {"sample_rate": 16_000, "n_mels": 64, "pad_mode": "constant", "power": power, **FRAMES}
+    ours = jax.jit(lambda x: mel.mel_spectrogram(x, scale="htk" if htk else "slaney", **options, **bank))(NOISE)
+    names = {"low_hz": "fmin", "high_hz": "fmax"}
+    theirs = {"sr": 16_000, "n_mels": 64, "power": power, "htk": htk, **FRAMES}
+    theirs |= {names[name]: value for name, value in bank.items()}
+    single, double = (librosa.feature.melspectrogram(y=NOISE.astype(t), **theirs).T for t in ("f4", "f8"))
+    exact = np.abs(librosa.stft(NOISE.astype("f8"), **FRAMES)).T ** power @ mel.mel_filters(
+        16_000, 512, 64, scale="htk" if htk else "slaney", **bank
+    )
+    np.testing.assert_allclose(double, exact, rtol=1e-5)  # librosa's filters are float32 even so
+    return ours, single, exact
+
+
+def torchaudio_case(norm, scale, **options):
+    ours = jax.jit(
+        lambda x: mel.mel_spectrogram(
+            x, sample_rate=16_000, n_mels=40, scale=scale, unit_area=norm is not None, **FRAMES, **options
+        )
+    )(NOISE)
+    transform = torchaudio.transforms.MelSpectrogram(16_000, n_mels=40, mel_scale=scale, norm=norm, **FRAMES, **options)
+    single = transform(torch.as_tensor(NOISE)).numpy().T
+    with jax.enable_x64(True):
+        exact = mel.mel_spectrogram(
+            jnp.asarray(NOISE, jnp.float64),
+            sample_rate=16_000, n_mels=40, scale=scale, unit_area=norm is not None, **FRAMES, **options,
+        )  # fmt: skip
+    double = transform.double()(torch.as_tensor(NOISE).double()).numpy().T
+    np.testing.assert_allclose(double, exact, rtol=2e-4)  # torchaudio's filters are made in float32 even so
+    return ours, single, exact
+
+
+@functools.cache
+def inverse_case(scale):
+    energies = np.abs(librosa.stft(NOISE, **FRAMES)).T[:20] ** 2 @ mel.mel_filters(16_000, 512, 40, scale=scale)
+    bank = {"sample_rate": 16_000, "n_fft": 512, "scale": scale}
+    ours = mel.inverse_mel(jnp.asarray(energies, jnp.float32), **bank, iterations=0)
+    transform = torchaudio.transforms.InverseMelScale(257, 40, 16_000, norm="slaney", mel_scale=scale)
+    theirs = transform(torch.as_tensor(energies.T, dtype=torch.float32)).numpy().T
+    with jax.enable_x64(True):
+        exact = mel.inverse_mel(jnp.asarray(energies.astype(np.float32), jnp.float64), **bank, iterations=0)
+    double = transform.double()(torch.as_tensor(energies.T).double()).numpy().T
+    np.testing.assert_allclose(double, exact, atol=1e-4 * np.abs(exact).max())
+    return ours, theirs, exact
+
+
+EXACTNESS = {
+    "mel, power 2 (librosa, float64 inside)": lambda: librosa_case(2.0),
+    "mel, power 1, HTK, 60–7600 Hz (librosa, float64 inside)": lambda: librosa_case(
+        1.0, True, low_hz=60.0, high_hz=7600.0
+    ),
+    "mel (torchaudio)": lambda: torchaudio_case(None, "htk"),
+    "mel, power 1, Slaney, unit area (torchaudio)": lambda: torchaudio_case("slaney", "slaney", power=1.0),
+    "mel, not centred (torchaudio)": lambda: torchaudio_case(None, "htk", center=False),
+    "inverse mel, no iterations (torchaudio)": lambda: inverse_case("htk"),
+}
+
+
+@pytest.mark.parametrize("transform", EXACTNESS)
+def test_as_exact_as_its_oracle(transform):
+    if "float64 inside" in transform:  # librosa's transform, and its sums
+        assert exactness.compare(*EXACTNESS[transform]()).ours < 5e-7
+    else:
+        exactness.check(*EXACTNESS[transform]())
+
+
+def test_the_inverse_begins_as_librosa_s_and_fits_better():
+    energies = librosa.feature.melspectrogram(y=NOISE[:4000], sr=16_000, n_mels=64, **FRAMES)
+    filters = mel.mel_filters(16_000, 512, 64)
+    theirs = librosa.feature.inverse.mel_to_stft(energies, sr=16_000, n_fft=512, power=1.0).T
+    ours = mel.inverse_mel(jnp.asarray(energies.T), sample_rate=16_000, n_fft=512)
+    off = lambda spectrum: np.linalg.norm(spectrum @ filters - energies.T) / np.linalg.norm(energies)
+    assert off(ours) < 1e-5 and off(ours) <= off(theirs)
+    start = np.maximum(energies.T @ np.linalg.pinv(filters), 0)
+    assert np.linalg.norm(ours - start) <= 0.1 * np.linalg.norm(start)
+    assert np.linalg.norm(theirs - start) <= 0.1 * np.linalg.norm(start)
+    begun = mel.inverse_mel(jnp.asarray(energies.T), sample_rate=16_000, n_fft=512, iterations=0)
+    np.testing.assert_allclose(begun, start, atol=1e-5 * start.max())
