@@ -48,9 +48,10 @@ def test_a_file_that_fails_ends_with_one_and_wrong_usage_with_two(tmp_path):
 def test_an_interrupt_ends_with_130(tmp_path):
     """Sent while the work goes on: here, a wait in the place of the models."""
     script = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
         "from audiozoo import pipelines, zoo\n"
         "from audiozoo.cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin deaf to it\n"
         "zoo.load = lambda name: (None, {})\n"
         "def wait(*_, **__):\n"
         "    print('working', file=sys.stderr, flush=True)\n"
