@@ -100,6 +100,20 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
+def nearest(model: Model) -> str:
+    """The name of the preset that a model is, or is the most like.
+
+    Raises:
+        TypeError: not a model of the zoo.
+    """
+    return _card_of(model, {})[0]
+
+
+def is_name(text: str) -> bool:
+    """Whether `load` takes it for a name, known or misspelt, rather than for a path."""
+    return text in PRESETS or not _looks_like_a_path(text)
+
+
 def info(name: str) -> Info:
     """The card of a model: what it is for, its size, its paper, where its weights come from."""
     card = preset(name)
@@ -150,7 +164,7 @@ def load(name_or_path: str | Path, *, dtype: Any = None, offline: bool | None = 
         audiozoo.weights.SkippedSource: a publication was altered on its way here, so another one was used.
     """
     wanted = None if dtype is None else computing_dtype(dtype)
-    if isinstance(name_or_path, Path) or (name_or_path not in PRESETS and _looks_like_a_path(name_or_path)):
+    if isinstance(name_or_path, Path) or not is_name(name_or_path):
         return _load_file(Path(name_or_path), wanted)
     card = preset(str(name_or_path))
     wanted = computing_dtype(wanted)

@@ -36,9 +36,7 @@ def audiozoo(*, size: str, seconds: float, what: str) -> Callable[[], float]:
     model, variables = audiozoo.load(name)
     variables = jax.device_put(variables)
     if what == "viterbi":
-        return lambda: float(
-            np.median(track_pitch(samples, model=name, variables=variables, decoder="viterbi").frequency)
-        )
+        return lambda: float(np.median(track_pitch(samples, model=(model, variables), decoder="viterbi").frequency))
 
     @jax.jit
     def probabilities(variables: Any, samples: jax.Array) -> jax.Array:

@@ -29,8 +29,8 @@ def audiozoo(*, seconds: float) -> Callable[[], float]:
     from audiozoo import zoo
     from audiozoo.pipelines import speech_probabilities
 
-    samples, variables = speech(seconds), zoo.load("silero_vad_v6")[1]
-    return lambda: float(speech_probabilities(samples, variables=variables).probabilities.mean())
+    samples, model = speech(seconds), zoo.load("silero_vad_v6")
+    return lambda: float(speech_probabilities(samples, model=model).probabilities.mean())
 
 
 def session(name: str) -> Any:

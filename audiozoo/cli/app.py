@@ -112,17 +112,16 @@ def detect_speech(
     overwrite: Overwrite = False,
 ) -> None:
     """Find where there is speech."""
-    from audiozoo import pipelines, zoo
+    from audiozoo import pipelines
     from audiozoo.cli import files as shared
 
     outputs = shared.Outputs(shared.chosen_formats(format or [], ("text", "json", "rttm")), output_dir, plot, overwrite)
     outputs.check(files)
     _prepare()
-    _check_task(model, "voice-activity")
-    _, variables = _ready(zoo.load, model, hint="--model")
+    network = _ready(_of_task("voice-activity"), model, hint="--model")
 
     def work(file: Path, tick: "Tick") -> "Answer":
-        found = pipelines.detect_speech(file, model=model, variables=variables, threshold=threshold, progress=tick)
+        found = pipelines.detect_speech(file, model=network, threshold=threshold, progress=tick)
         name = "_".join(file.stem.split()) or "_"
         lines = {
             "text": [f"{one.start:.3f}\t{one.end:.3f}\n" for one in found],
@@ -160,7 +159,7 @@ def pitch(
     overwrite: Overwrite = False,
 ) -> None:
     """Track the pitch of one voice or instrument."""
-    from audiozoo import pipelines, zoo
+    from audiozoo import pipelines
     from audiozoo.cli import files as shared
 
     outputs = shared.Outputs(shared.chosen_formats(format or [], ("csv", "json")), output_dir, plot, overwrite)
@@ -168,12 +167,11 @@ def pitch(
     if fmin >= fmax:
         raise shared.Wrong(f"--fmin {fmin:g} must be below --fmax {fmax:g}")
     _prepare()
-    _check_task(model, "pitch")
     settings: dict[str, Any] = {"decoder": decoder, "fmin": fmin, "fmax": fmax}
-    _, variables = _ready(zoo.load, model, hint="--model")
+    network = _ready(_of_task("pitch"), model, hint="--model")
 
     def work(file: Path, tick: "Tick") -> "Answer":
-        track = pipelines.track_pitch(file, model=model, variables=variables, progress=tick, **settings)
+        track = pipelines.track_pitch(file, model=network, progress=tick, **settings)
         return shared.Answer(
             lambda format: _csv(track),
             lambda: {
@@ -313,14 +311,11 @@ def _known(look_up: Any, name: str) -> Any:
         raise Wrong(str(error)) from None
 
 
-def _check_task(model: str, task: str) -> None:
-    from audiozoo import zoo
-    from audiozoo.cli.files import Wrong
+def _of_task(task: str) -> Any:
+    """A function that loads a model for this task, by name or path, as (model, variables)."""
+    from audiozoo.pipelines.choice import chosen
 
-    card = _known(zoo.preset, model)
-    if card.task != task:
-        names = ", ".join(zoo.list_models(task=task))
-        raise Wrong(f"--model {model} is for {card.task}, not for {task}; there are {names}")
+    return lambda model: tuple(chosen(model, task))[1:]
 
 
 def _ready(load: Any, model: str, *, hint: str) -> Any:

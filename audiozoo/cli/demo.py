@@ -26,7 +26,7 @@ def run(names: Sequence[str], folder: Path) -> None:
     try:
         say(f"loading {SPEECH_TO_TEXT}, {VOICE_ACTIVITY} and {PITCH}")
         transcriber = pipelines.Transcriber.load(SPEECH_TO_TEXT)
-        voice_activity, pitch = zoo.load(VOICE_ACTIVITY)[1], zoo.load(PITCH)[1]
+        voice_activity, pitch = zoo.load(VOICE_ACTIVITY), zoo.load(PITCH)
     except (OSError, ValueError) as error:
         say(one_line(error))
         raise typer.Exit(1) from None
@@ -35,10 +35,8 @@ def run(names: Sequence[str], folder: Path) -> None:
             say(f"listening to {name}")
             audio = data.recording(name)
             transcript = transcriber(audio, word_timestamps=True)
-            speech = pipelines.detect_speech(audio, model=VOICE_ACTIVITY, variables=voice_activity)
-            track = pipelines.track_pitch(
-                audio, model=PITCH, variables=pitch, decoder="viterbi", fmin=VOICE_HZ[0], fmax=VOICE_HZ[1]
-            )
+            speech = pipelines.detect_speech(audio, model=voice_activity)
+            track = pipelines.track_pitch(audio, model=pitch, decoder="viterbi", fmin=VOICE_HZ[0], fmax=VOICE_HZ[1])
             picture = draw(
                 audio,
                 path=folder / f"{name}.png",

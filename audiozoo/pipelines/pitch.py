@@ -16,6 +16,7 @@ from audiozoo.data import load_audio, stream_audio
 from audiozoo.decoding import pitch as decoding
 from audiozoo.decoding.viterbi import ViterbiState, advance, decided, initial_state, settled
 from audiozoo.models.preset import Model
+from audiozoo.pipelines.choice import Choice, chosen
 
 TASK = "pitch"
 BLOCKS = (64, 256, 1024)  # frames at once: the smallest that holds what is left, so that few programs serve all lengths
@@ -38,8 +39,7 @@ def track_pitch(
     audio: Any,
     *,
     sample_rate: float | None = None,
-    model: str = "crepe_tiny",
-    variables: Mapping[str, Any] | None = None,
+    model: Choice = "crepe_tiny",
     decoder: Decoder = "weighted_argmax",
     fmin: float = decoding.LOWEST_FREQUENCY,
     fmax: float = decoding.HIGHEST_FREQUENCY,
@@ -51,8 +51,8 @@ def track_pitch(
     Args:
         audio: the path of a sound file, or an array of samples as `audiozoo.data.load_audio` takes it.
         sample_rate: hertz, of an array; by default the model's own. A file says its rate.
-        model: a pitch model of the zoo.
-        variables: weights to use instead of the published ones, such as `audiozoo.load(model)` gave earlier.
+        model: a pitch model: a name of the zoo, a path that `audiozoo.save` wrote, or the pair that `audiozoo.load`
+            gave, which spares loading it every time.
         decoder: "weighted_argmax" takes every frame for itself; "viterbi" prefers a smooth path, which is decided
             after at most `HORIZON` frames (20 s); "argmax" is the plain bin, 20 cents wide.
         fmin, fmax: hertz, between which pitches are looked for.
@@ -64,30 +64,28 @@ def track_pitch(
         ValueError: a model for another task, an unknown decoder, an empty range of frequencies, or a hop below one
             sample.
     """
-    card = zoo.preset(model)
-    if card.task != TASK:
-        raise ValueError(f"{model} is a {card.task} model; for pitch: {', '.join(zoo.list_models(task=TASK))}")
     if decoder not in ("weighted_argmax", "argmax", "viterbi"):
         raise ValueError(f"decoder is {decoder!r}; it must be 'weighted_argmax', 'argmax' or 'viterbi'")
     decoding.bins_between(fmin, fmax)  # refuses an empty range before any work
-    if not 1 / card.sample_rate <= hop_seconds < float("inf"):
-        raise ValueError(f"hop_seconds is {hop_seconds}; it must be at least one sample, 1 / {card.sample_rate} s")
-    hop_length = round(hop_seconds * card.sample_rate)
-    network, variables = (card.model, variables) if variables is not None else zoo.load(model)
+    name, network, variables = chosen(model, TASK)
+    rate = zoo.preset(name).sample_rate
+    if not 1 / rate <= hop_seconds < float("inf"):
+        raise ValueError(f"hop_seconds is {hop_seconds}; it must be at least one sample, 1 / {rate} s")
+    hop_length = round(hop_seconds * rate)
     config: Any = dataclasses.replace(network.config, hop_length=hop_length)
     network = network.clone(config=config)
 
     def logits() -> Iterator[tuple[Array, int]]:
         done = 0
-        for block, count in _blocks(_pieces(audio, sample_rate, card.sample_rate), hop_length):
+        for block, count in _blocks(_pieces(audio, sample_rate, rate), hop_length):
             yield _logits(network, variables, block), count
             done += count
             if progress is not None:
-                progress(done * hop_length / card.sample_rate)
+                progress(done * hop_length / rate)
 
     decode = _smooth_path(logits(), fmin, fmax) if decoder == "viterbi" else _alone(logits(), decoder, fmin, fmax)
     frequency, confidence = (np.concatenate(parts) for parts in zip(*decode, strict=True))
-    return PitchTrack(np.arange(len(frequency)) * hop_length / card.sample_rate, frequency, confidence)
+    return PitchTrack(np.arange(len(frequency)) * hop_length / rate, frequency, confidence)
 
 
 def _pieces(audio: Any, source_rate: float | None, sample_rate: int) -> Iterator[np.ndarray]:

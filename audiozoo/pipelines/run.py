@@ -3,13 +3,14 @@
 import dataclasses
 import itertools
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from audiozoo.data import AudioError
 from audiozoo.decoding.whisper_rules import Grammar
 from audiozoo.models.whisper import SAMPLES_PER_POSITION, CrossKV, Whisper
 from audiozoo.pipelines import moves, words
@@ -19,6 +20,7 @@ from audiozoo.pipelines.tokens import TIMESTAMP, Tokenizer
 from audiozoo.pipelines.transcript import Segment, Transcript, Word
 from audiozoo.pipelines.windows import Samples, SpeechClock
 
+Errors = Literal["raise", "return"]  # of recordings that cannot be read
 Progress = Callable[[float], None]  # told the seconds of audio that are done, of all clips together
 
 
@@ -58,15 +60,36 @@ class Run:
         self._progress, self._done = progress, 0.0
         self._grammar = grammar(tokenizer, options, model.config.vocabulary)
 
-    def transcripts(self, jobs: Iterable[Job]) -> list[Transcript]:
-        """All jobs, `batch_size` at a time: as one ends, the next begins."""
-        waiting = enumerate(jobs)
+    def transcripts(self, begin: Iterable[Callable[[], Job]], *, errors: Errors = "raise") -> list[Any]:
+        """All jobs, `batch_size` at a time: as one ends, the next begins.
+
+        With `errors="return"`, a recording that cannot be read has its `AudioError` in the place of its transcript.
+        """
+        done: dict[int, Transcript | AudioError] = {}
+
+        def failed(number: int, error: AudioError) -> None:
+            if errors == "raise":
+                error.add_note(f"(recording {number} of those to be transcribed, counted from 0)")
+                raise error
+            done[number] = error
+
+        def jobs() -> Iterator[tuple[int, Job]]:
+            for number, make in enumerate(begin):
+                try:
+                    yield number, make()
+                except AudioError as error:
+                    failed(number, error)
+
+        waiting = jobs()
         active: list[tuple[int, Job]] = []
-        done: dict[int, Transcript] = {}
         while True:
             ready, windows = [], []
             for number, job in itertools.chain(active, waiting):
-                samples = job.clip.window()
+                try:
+                    samples = job.clip.window()
+                except AudioError as error:
+                    failed(number, error)
+                    continue
                 if samples is None:
                     done[number] = self._transcript(job)
                 else:

@@ -14,6 +14,7 @@ from audiozoo import zoo
 from audiozoo.data import load_audio, stream_audio
 from audiozoo.decoding.segments import Segment, speech_segments
 from audiozoo.models.preset import Model
+from audiozoo.pipelines.choice import Choice, chosen
 
 TASK = "voice-activity"
 BLOCK_CHUNKS = 256  # at once, whatever the length of a recording, so that one compiled program serves all: 8.2 s
@@ -32,8 +33,7 @@ def detect_speech(
     audio: Any,
     *,
     sample_rate: float | None = None,
-    model: str = "silero_vad_v6",
-    variables: Mapping[str, Any] | None = None,
+    model: Choice = "silero_vad_v6",
     threshold: float = 0.5,
     neg_threshold: float | None = None,
     min_speech_duration: float = 0.25,
@@ -45,14 +45,14 @@ def detect_speech(
     """Segments of speech, with their start and end in seconds.
 
     Args:
-        audio, sample_rate, model, variables, progress: as for `speech_probabilities`.
+        audio, sample_rate, model, progress: as for `speech_probabilities`.
         threshold, neg_threshold, min_speech_duration, min_silence_duration, speech_pad, max_speech_duration: as for
             `audiozoo.decoding.segments.speech_segments`.
 
     Raises:
         ValueError: audio that cannot be read, a model for another task, or settings out of range.
     """
-    found = speech_probabilities(audio, sample_rate=sample_rate, model=model, variables=variables, progress=progress)
+    found = speech_probabilities(audio, sample_rate=sample_rate, model=model, progress=progress)
     return speech_segments(
         found.probabilities,
         chunk_length=found.chunk_length,
@@ -71,8 +71,7 @@ def speech_probabilities(
     audio: Any,
     *,
     sample_rate: float | None = None,
-    model: str = "silero_vad_v6",
-    variables: Mapping[str, Any] | None = None,
+    model: Choice = "silero_vad_v6",
     progress: Callable[[float], None] | None = None,
 ) -> SpeechProbabilities:
     """The probability of speech in every chunk (of 32 ms).
@@ -80,32 +79,28 @@ def speech_probabilities(
     Args:
         audio: the path of a sound file, or an array of samples as `audiozoo.data.load_audio` takes it.
         sample_rate: hertz, of an array; by default the model's own. A file says its rate.
-        model: a voice-activity model of the zoo.
-        variables: weights to use instead of the published ones, such as `audiozoo.load(model)` gave earlier.
+        model: a voice-activity model: a name of the zoo, a path that `audiozoo.save` wrote, or the pair that
+            `audiozoo.load` gave, which spares loading it every time.
         progress: is told the seconds of audio that are done, block by block.
 
     Raises:
         AudioError (a ValueError): audio that cannot be read.
         ValueError: a model for another task.
     """
-    card = zoo.preset(model)
-    if card.task != TASK:
-        raise ValueError(
-            f"{model} is a {card.task} model; for speech detection: {', '.join(zoo.list_models(task=TASK))}"
-        )
-    network, variables = (card.model, variables) if variables is not None else zoo.load(model)
+    name, network, variables = chosen(model, TASK)
+    rate = zoo.preset(name).sample_rate
     chunk_length = network.config.chunk_length
     samples, answers = 0, []
     state = network.initial_state(1)
-    for block in _blocks(audio, sample_rate, card.sample_rate, BLOCK_CHUNKS * chunk_length):
+    for block in _blocks(audio, sample_rate, rate, BLOCK_CHUNKS * chunk_length):
         samples += block.size
         padded = np.pad(block, (0, BLOCK_CHUNKS * chunk_length - block.size))
         probabilities, state = _step(network, variables, padded[None], state)
         answers.append(np.asarray(probabilities[0]))
         if progress is not None:
-            progress(samples / card.sample_rate)
+            progress(samples / rate)
     probabilities = np.concatenate(answers)[: -(-samples // chunk_length)]
-    return SpeechProbabilities(probabilities, chunk_length, card.sample_rate, samples)
+    return SpeechProbabilities(probabilities, chunk_length, rate, samples)
 
 
 @functools.partial(jax.jit, static_argnums=0)

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -23,9 +23,10 @@ from audiozoo import zoo
 from audiozoo.data import AudioError, load_audio, printable, stream_audio
 from audiozoo.models.whisper import Whisper
 from audiozoo.pipelines import moves
+from audiozoo.pipelines.choice import Choice, chosen
 from audiozoo.pipelines.clip import Clip
 from audiozoo.pipelines.options import Options
-from audiozoo.pipelines.run import Job, Progress, Run, Told
+from audiozoo.pipelines.run import Errors, Job, Progress, Run, Told
 from audiozoo.pipelines.speech import detect_speech
 from audiozoo.pipelines.tokens import Tokenizer
 from audiozoo.pipelines.transcript import Segment
@@ -55,21 +56,23 @@ class Transcriber:
         return zoo.load(VOICE_ACTIVITY, offline=self.offline)[1]
 
     @classmethod
-    def load(cls, name: str = "whisper_tiny_en", *, dtype: Any = None, offline: bool | None = None) -> "Transcriber":
-        """The model of that name, with its published weights and tokenizer.
+    def load(
+        cls, model: Choice = "whisper_tiny_en", *, dtype: Any = None, offline: bool | None = None
+    ) -> "Transcriber":
+        """A model of the zoo by its name, one that `audiozoo.save` wrote at a path, or a pair (model, variables).
+
+        The tokenizer is that of the published model which it is, or is the most like.
 
         Raises:
             ValueError: a model for another task, or one whose publication has no tokenizer.
+            FileNotFoundError: no such file.
             audiozoo.zoo.UnknownModel, audiozoo.zoo.WeightsUnavailable: as `audiozoo.load`.
         """
-        task = zoo.preset(name).task
-        if task != TASK:
-            raise ValueError(f"{name} is for {task}, not for {TASK}; see audiozoo.list_models(task={TASK!r})")
-        model, variables = zoo.load(name, dtype=dtype, offline=offline)
+        name, network, variables = chosen(model, TASK, dtype=dtype, offline=offline)
         files = zoo.files(name, offline=offline)
-        if "tokenizer" not in files or not isinstance(model, Whisper):
+        if "tokenizer" not in files or not isinstance(network, Whisper):
             raise ValueError(f"the publication of {name} has no tokenizer; audiozoo.load gives the model without one")
-        return cls(model, variables, Tokenizer(files["tokenizer"]), offline)
+        return cls(network, variables, Tokenizer(files["tokenizer"]), offline)
 
     def __call__(
         self,
@@ -79,16 +82,20 @@ class Transcriber:
         batch_size: int = 8,
         progress: Progress | None = None,
         vad_progress: Progress | None = None,
+        errors: Errors = "raise",
         **options: Any,
     ) -> Any:
         """See `transcribe`."""
         settings = self.options(**options)
+        if errors not in get_args(Errors):
+            raise ValueError(f"errors is 'raise' or 'return', not {errors!r}")
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         many = isinstance(audio, list | tuple)
         recordings = audio if many else [audio]
         run = self._run(settings, min(batch_size, max(len(recordings), 1)), progress)
-        done = run.transcripts(self._job(one, sample_rate, settings, vad_progress) for one in recordings)
+        begin = (functools.partial(self._job, one, sample_rate, settings, vad_progress) for one in recordings)
+        done = run.transcripts(begin, errors=errors)
         return done if many else done[0]
 
     def segments(
@@ -178,11 +185,12 @@ class Transcriber:
 def transcribe(
     audio: Any,
     *,
-    model: str | Transcriber = "whisper_tiny_en",
+    model: Choice | Transcriber = "whisper_tiny_en",
     sample_rate: float | None = None,
     batch_size: int = 8,
     progress: Progress | None = None,
     vad_progress: Progress | None = None,
+    errors: Errors = "raise",
     **options: Any,
 ) -> Any:
     """The text of a recording, or of each recording in a list.
@@ -190,12 +198,15 @@ def transcribe(
     Args:
         audio: a file, or an array of samples (see `audiozoo.data.load_audio`; an empty one has an empty text), or a
             list of these.
-        model: a model of the zoo, or a `Transcriber`, which spares loading it every time.
+        model: a name of the zoo, a path that `audiozoo.save` wrote, a pair (model, variables), or a `Transcriber`,
+            which spares loading it every time.
         sample_rate: hertz, of arrays; 16,000 if not given.
         batch_size: recordings whose windows run together, where there are many.
         progress: called with the seconds of audio that are done, of all recordings together.
         vad_progress: with the option `vad`, called with the seconds of each recording in which speech was looked for,
             which comes before it is transcribed.
+        errors: what becomes of a recording that cannot be read. "raise" stops there; "return" puts the error in the
+            place of its transcript and goes on with the others.
         options: see `Options`.
 
     Returns:
@@ -214,6 +225,7 @@ def transcribe(
         batch_size=batch_size,
         progress=progress,
         vad_progress=vad_progress,
+        errors=errors,
         **options,
     )
 
@@ -246,8 +258,7 @@ class _Source:
         found = detect_speech(
             self._samples if self._path is None else self._path,
             sample_rate=SAMPLE_RATE if self._path is None else None,
-            model=VOICE_ACTIVITY,
-            variables=variables,
+            model=(zoo.create(VOICE_ACTIVITY), variables),
             progress=progress,
             min_speech_duration=0.0,
             min_silence_duration=2.0,

@@ -3,12 +3,14 @@
 Also the cache of conversions: what was once read from a foreign format is kept in this form.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import pkgutil
 import re
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +21,7 @@ import numpy as np
 from audiozoo.weights.formats import safetensors
 from audiozoo.weights.layout import flatten, unflatten
 
+KEPT_SECONDS = 90 * 86400  # of a conversion since it was last used
 DIGEST = "audiozoo.crc32"  # the metadata that holds the checksum of all else
 
 
@@ -110,7 +113,8 @@ def converted(key: str, convert: Callable[[], Mapping[str, Any]], directory: str
 
     The key must name all that the result depends on (source hash, rename table, `converting_code`). A corrupt
     file is replaced. Processes may race: each writes a whole file, the last one stays. A folder that cannot be
-    written costs the cache, not the answer.
+    written costs the cache, not the answer. What nobody asked for in `KEPT_SECONDS` is deleted when another is written:
+    nothing else would ever delete what an older version converted.
     """
     if not re.fullmatch(r"[\w.-]{1,200}", key) or key.startswith("."):
         raise ValueError(f"{key!r} is no file name: letters, digits, '.', '-' and '_' only")
@@ -118,6 +122,8 @@ def converted(key: str, convert: Callable[[], Mapping[str, Any]], directory: str
     try:
         variables, metadata = load(path)
         if metadata.get("key") == key:
+            with contextlib.suppress(OSError):
+                os.utime(path)
             return variables
     except (OSError, ValueError):
         pass
@@ -125,9 +131,18 @@ def converted(key: str, convert: Callable[[], Mapping[str, Any]], directory: str
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save(path, variables, {"key": key})
+        _forget_unused(path.parent)
     except OSError:
         pass
     return variables
+
+
+def _forget_unused(folder: Path) -> None:
+    oldest = time.time() - KEPT_SECONDS
+    for file in folder.glob("*.safetensors"):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if file.stat().st_mtime < oldest:
+                file.unlink()
 
 
 def _paths(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -45,12 +45,12 @@ class FakeTranscriber:
         return Transcript(text.strip(), "en", 1.0, heard / 16_000, (segment,))
 
 
-def fake_speech(audio, *, model, variables, threshold, progress):
+def fake_speech(audio, *, model, threshold, progress):
     seconds = data.load_audio(audio, 16_000).size / 16_000
     return [Speech(0.25, seconds)] if threshold < 0.9 else []
 
 
-def fake_pitch(audio, *, model, variables, decoder, fmin, fmax, progress):
+def fake_pitch(audio, *, model, decoder, fmin, fmax, progress):
     frames = data.load_audio(audio, 16_000).size // 160 + 1
     return PitchTrack(np.arange(frames) / 100, np.full(frames, 220.0), np.full(frames, 0.75))
 
@@ -62,7 +62,7 @@ def seen(monkeypatch):
     monkeypatch.setattr(pipelines, "Transcriber", FakeTranscriber(asked))
     monkeypatch.setattr(pipelines, "detect_speech", fake_speech)
     monkeypatch.setattr(pipelines, "track_pitch", fake_pitch)
-    monkeypatch.setattr(zoo, "load", lambda name: (zoo.preset(name).model, {}))
+    monkeypatch.setattr(zoo, "load", lambda name, **_: (zoo.preset(name).model, {}))
     return asked
 
 

@@ -125,7 +125,7 @@ def test_no_permission(audiozoo, wav, command, monkeypatch):
         (("transcribe", "a.wav", "--model", "crepe_tiny"), "crepe_tiny is for pitch, not for speech-to-text"),
         (
             ("detect-speech", "a.wav", "--model", "crepe_tiny"),
-            "--model crepe_tiny is for pitch, not for voice-activity",
+            "crepe_tiny is for pitch, not for voice-activity",
         ),
         (("pitch", "a.wav", "--model", "nonsense"), "no model is called 'nonsense'"),
         (("pitch", "a.wav", "--fmin", "500", "--fmax", "100"), "--fmin 500 must be below --fmax 100"),

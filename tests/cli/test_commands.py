@@ -141,7 +141,7 @@ def test_pull(audiozoo, monkeypatch):
 
 
 def test_weights_that_cannot_be_had_are_a_failure_in_one_line(audiozoo, wav, monkeypatch):
-    def unavailable(name):
+    def unavailable(name, **_):
         raise zoo.WeightsUnavailable("the weights of silero_vad_v6 could not be had\n  hub: offline")
 
     monkeypatch.setattr(zoo, "load", unavailable)

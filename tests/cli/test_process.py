@@ -52,7 +52,7 @@ def test_an_interrupt_ends_with_130(tmp_path):
         "from audiozoo import pipelines, zoo\n"
         "from audiozoo.cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin deaf to it\n"
-        "zoo.load = lambda name: (None, {})\n"
+        "zoo.load = lambda name, **_: (zoo.preset(name).model, {})\n"
         "def wait(*_, **__):\n"
         "    print('working', file=sys.stderr, flush=True)\n"
         "    time.sleep(60)\n"

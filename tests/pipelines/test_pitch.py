@@ -9,6 +9,7 @@ from audiozoo.pipelines import pitch as pipeline
 from audiozoo.pipelines.pitch import track_pitch
 
 RATE = 16_000
+MODEL = zoo.create("crepe_tiny")
 DECODERS = ["argmax", "weighted_argmax", "viterbi"]
 
 
@@ -33,7 +34,7 @@ def whole(variables, noise):
 def test_block_by_block_is_the_whole(variables, noise, whole, decoder):
     decode = getattr(pipeline.decoding, f"decode_{decoder}")
     expected = decode(whole, fmin=60, fmax=1900)
-    track = track_pitch(noise, variables=variables, decoder=decoder, fmin=60, fmax=1900)
+    track = track_pitch(noise, model=(MODEL, variables), decoder=decoder, fmin=60, fmax=1900)
     np.testing.assert_allclose(track.time, np.arange(1251) * 0.01)
     np.testing.assert_allclose(track.frequency, expected.frequency[0], rtol=1e-4)
     np.testing.assert_allclose(track.confidence, expected.confidence[0], atol=1e-5)
@@ -41,7 +42,7 @@ def test_block_by_block_is_the_whole(variables, noise, whole, decoder):
 
 @pytest.mark.parametrize("samples", [1, 159, 160, 63 * 160, 64 * 160 - 1, 64 * 160, 30_000])
 def test_any_length_has_its_frames(variables, noise, samples):
-    track = track_pitch(noise[:samples], variables=variables)
+    track = track_pitch(noise[:samples], model=(MODEL, variables))
     frames = 1 + samples // 160
     assert len(track.time) == len(track.frequency) == len(track.confidence) == frames
     alone = jax.jit(zoo.preset("crepe_tiny").model.apply)(
@@ -54,7 +55,7 @@ def test_any_length_has_its_frames(variables, noise, samples):
 def test_few_programs_serve_all_lengths(variables, noise):
     def programs(*lengths):
         for samples in lengths:
-            track_pitch(noise[:samples], variables=variables, decoder="viterbi")
+            track_pitch(noise[:samples], model=(MODEL, variables), decoder="viterbi")
         return [function._cache_size() for function in (pipeline._logits, pipeline._observe)]
 
     assert programs(1, 30_000, 60_000) == programs(500, 9_000, 9_001, 20_000, 33_000, 44_444)
@@ -65,16 +66,18 @@ def test_a_file_is_tracked_like_its_samples(variables, noise, tmp_path):
     file = tmp_path / "noise.wav"
     soundfile.write(file, noise[:40_000], RATE, subtype="FLOAT")
     told = []
-    ours, theirs = (track_pitch(audio, variables=variables, progress=told.append) for audio in (file, noise[:40_000]))
+    ours, theirs = (
+        track_pitch(audio, model=(MODEL, variables), progress=told.append) for audio in (file, noise[:40_000])
+    )
     np.testing.assert_array_equal(ours.frequency, theirs.frequency)
     assert told and told == sorted(told[: len(told) // 2]) * 2
-    other_rate = track_pitch(noise[:22_050], sample_rate=22_050, variables=variables)
+    other_rate = track_pitch(noise[:22_050], sample_rate=22_050, model=(MODEL, variables))
     assert len(other_rate.time) == 101
 
 
 @pytest.mark.parametrize("hop_seconds, frames", [(0.005, 101), (0.05, 11), (0.4, 2)])
 def test_hops(variables, noise, hop_seconds, frames):
-    track = track_pitch(noise[:8000], variables=variables, hop_seconds=hop_seconds)
+    track = track_pitch(noise[:8000], model=(MODEL, variables), hop_seconds=hop_seconds)
     assert len(track.time) == frames
     np.testing.assert_allclose(np.diff(track.time), hop_seconds)
 
@@ -88,13 +91,13 @@ def test_what_cannot_be_tracked_is_refused(variables, noise):
         ({"hop_seconds": float("nan")}, "hop_seconds"),
     ]:
         with pytest.raises(ValueError, match=words):
-            track_pitch(noise[:100], variables=variables, **settings)
+            track_pitch(noise[:100], **{"model": (MODEL, variables), **settings})
     with pytest.raises(AudioError):
-        track_pitch(np.zeros(0, np.float32), variables=variables)
+        track_pitch(np.zeros(0, np.float32), model=(MODEL, variables))
 
 
 def test_silence_is_finite(variables):
-    assert all(np.isfinite(array).all() for array in track_pitch(np.zeros(5000, np.float32), variables=variables))
+    assert all(np.isfinite(array).all() for array in track_pitch(np.zeros(5000, np.float32), model=(MODEL, variables)))
 
 
 def test_constant_sound_does_not_pile_up(monkeypatch):

@@ -26,58 +26,58 @@ def noise(samples):
 @pytest.mark.parametrize("samples", [1, 512, 5_000, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 700])
 def test_a_stream_of_blocks_is_the_whole(variables, samples):
     x = noise(samples)
-    found = speech.speech_probabilities(x, variables=variables)
+    found = speech.speech_probabilities(x, model=(MODEL, variables))
     whole = jax.jit(MODEL.apply)(variables, x[None])
     assert found.samples == samples and found.probabilities.shape == (-(-samples // 512),)
     np.testing.assert_allclose(found.probabilities, whole.probabilities[0], atol=1e-6)
 
 
 def test_every_length_runs_the_same_program(variables):
-    speech.speech_probabilities(noise(100), variables=variables)
+    speech.speech_probabilities(noise(100), model=(MODEL, variables))
     programs = speech._step._cache_size()
     for samples in (1, 600, 20_000, BLOCK + 3):
-        speech.speech_probabilities(noise(samples), variables=variables)
+        speech.speech_probabilities(noise(samples), model=(MODEL, variables))
     assert speech._step._cache_size() == programs
 
 
 def test_a_file_answers_as_its_samples(variables, tmp_path):
     x = noise(BLOCK + 12_345)
     soundfile.write(tmp_path / "语音.wav", x, 16_000, subtype="FLOAT")
-    of_file = speech.speech_probabilities(tmp_path / "语音.wav", variables=variables)
-    of_array = speech.speech_probabilities(x, sample_rate=16_000, variables=variables)
+    of_file = speech.speech_probabilities(tmp_path / "语音.wav", model=(MODEL, variables))
+    of_array = speech.speech_probabilities(x, sample_rate=16_000, model=(MODEL, variables))
     np.testing.assert_array_equal(of_file.probabilities, of_array.probabilities)
     assert of_file.samples == of_array.samples == x.size
 
 
 def test_audio_at_another_rate_is_resampled(variables):
-    found = speech.speech_probabilities(noise(44_100), sample_rate=44_100, variables=variables)
+    found = speech.speech_probabilities(noise(44_100), sample_rate=44_100, model=(MODEL, variables))
     assert found.samples == pytest.approx(16_000, abs=2)
 
 
 def test_segments_are_those_of_the_probabilities(variables):
     x = noise(60_000)
-    values = speech.speech_probabilities(x, variables=variables).probabilities
+    values = speech.speech_probabilities(x, model=(MODEL, variables)).probabilities
     settings = {"threshold": float(np.median(values)), "min_speech_duration": 0.05, "speech_pad": 0.0}
-    found = speech.detect_speech(x, variables=variables, **settings)
+    found = speech.detect_speech(x, model=(MODEL, variables), **settings)
     assert found == speech_segments(values, samples=60_000, **settings)
     assert found
 
 
 def test_progress_is_told_in_seconds(variables):
     told = []
-    speech.speech_probabilities(noise(BLOCK + 1_600), variables=variables, progress=told.append)
+    speech.speech_probabilities(noise(BLOCK + 1_600), model=(MODEL, variables), progress=told.append)
     assert told == pytest.approx([BLOCK / 16_000, BLOCK / 16_000 + 0.1])
 
 
 def test_a_model_for_another_task_is_refused():
-    with pytest.raises(ValueError, match=r"crepe_tiny is a pitch model.*silero_vad_v6"):
+    with pytest.raises(ValueError, match=r"crepe_tiny is for pitch, not for voice-activity.*silero_vad_v6"):
         speech.detect_speech(noise(100), model="crepe_tiny")
 
 
 @pytest.mark.parametrize("audio", [np.zeros(0, np.float32), np.full(10, np.nan), np.zeros(5, np.int32), "nowhere.wav"])
 def test_bad_audio_is_one_clear_line(variables, audio):
     with pytest.raises(AudioError) as error:
-        speech.detect_speech(audio, variables=variables)
+        speech.detect_speech(audio, model=(MODEL, variables))
     assert "\n" not in str(error.value)
 
 

@@ -6,6 +6,7 @@ import soundfile
 
 from audiozoo.data import AudioError
 from audiozoo.pipelines import Options, Transcriber, moves, transcribe
+from audiozoo.pipelines.transcript import Transcript
 from tests.pipelines import toy_whisper
 from tests.pipelines.toy_whisper import noise
 
@@ -227,3 +228,20 @@ def test_unknown_options_and_other_models_are_refused(english):
     with pytest.raises(ValueError, match="crepe_tiny is for pitch"):
         Transcriber.load("crepe_tiny")
     assert Options().temperatures == (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_one_bad_recording_need_not_lose_the_others(english, tmp_path, batch_size):
+    soundfile.write(tmp_path / "cut.wav", noise(2.5), 16_000, subtype="FLOAT")
+    (tmp_path / "cut.wav").write_bytes((tmp_path / "cut.wav").read_bytes()[:90_000])
+    good = [noise(1.5, seed) for seed in range(3)]
+    audio = [good[0], tmp_path / "nowhere.wav", good[1], tmp_path / "cut.wav", np.full(9, np.nan, np.float32), good[2]]
+    found = english(audio, batch_size=batch_size, errors="return", **ONCE)
+    kinds = [type(one) for one in found]
+    assert kinds == [Transcript, AudioError, Transcript, AudioError, AudioError, Transcript]
+    assert [found[i].text for i in (0, 2, 5)] == [english(x, **ONCE).text for x in good]
+    with pytest.raises(AudioError, match="nowhere") as error:
+        english(audio, batch_size=batch_size, **ONCE)
+    assert error.value.__notes__ == ["(recording 1 of those to be transcribed, counted from 0)"]
+    with pytest.raises(ValueError, match="errors is 'raise' or 'return', not 'ignore'"):
+        english(audio, errors="ignore")

@@ -211,3 +211,14 @@ def test_150_megabytes_load_quickly(tmp_path):
         load(tmp_path / "a.safetensors")
         times.append(time.process_time() - started)
     assert min(times) < 0.3, times
+
+
+def test_conversions_that_nobody_uses_are_forgotten(tmp_path):
+    make = lambda: {"params": {"w": np.ones(2, np.float32)}}
+    for key in ("old", "used"):
+        converted(key, make, tmp_path)
+        os.utime(tmp_path / f"{key}.safetensors", (0, 0))
+    (tmp_path / "theirs.txt").write_text("not ours")
+    converted("used", make, tmp_path)
+    converted("new", make, tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["new.safetensors", "theirs.txt", "used.safetensors"]
