@@ -125,6 +125,21 @@ _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
         "zero_crossing_rate",
     ),
     "streaming": ("StreamingIstft", "StreamingStft"),
+    "continuous_wavelets": (
+        "MexicanHat",
+        "Morlet",
+        "Paul",
+        "Sampled",
+        "cone_of_influence",
+        "cwt",
+        "frequency_scales",
+        "icwt",
+        "scale_frequencies",
+    ),
+    "discrete_wavelets": ("dwt", "dwt_max_level", "extend", "idwt", "wavedec", "waverec"),
+    "scattering": ("scattering_moduli", "scattering_paths", "scattering_transform"),
+    "wavelet_filters": ("Wavelet", "wavelet", "wavelet_names"),
+    "wavelet_packets": ("inverse_packet_tree", "iswt", "packet_lengths", "packet_tree", "swt"),
     "windows": ("hamming", "hann", "kaiser", "window"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
