@@ -185,6 +185,40 @@ def pitch(
     shared.for_each(files, outputs, work)
 
 
+@app.command()
+def spectrogram(
+    files: Files,
+    kind: Annotated[str, typer.Option("--kind", "-k", help="What is drawn; an unknown one lists them all.")] = ("mel"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="The picture: png, pdf, svg, …; by default NAME.KIND.png here.", metavar="PNG"),
+    ] = None,
+    output_dir: OutputDir = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw recordings of any length as pictures over time and frequency."""
+    from audiozoo.cli import files as shared
+    from audiozoo.pipelines import canvas
+    from audiozoo.pipelines.spectrograms import KINDS, columns, paint
+
+    if kind not in KINDS:
+        raise shared.Wrong(f"no spectrogram is called {kind!r}; there are {', '.join(KINDS)}")
+    if output is not None:
+        try:
+            canvas.check_name(output)
+        except ValueError as error:
+            raise shared.Wrong(f"--output {error}") from None
+    outputs = shared.Outputs((), output_dir, True, overwrite, mark=kind, picture=output)
+    outputs.check(files)
+    _prepare()
+
+    def work(file: Path, tick: "Tick") -> "Answer":
+        found = columns(file, kind, progress=tick)
+        return shared.picture_of(lambda picture: paint(found, kind, path=picture, title=canvas.title_of(file)))
+
+    shared.for_each(files, outputs, work)
+
+
 @app.command("list")
 def list_command(
     pattern: Annotated[str, typer.Argument(help="A shell pattern such as 'whisper*'.")] = "*",

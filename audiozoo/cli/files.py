@@ -42,22 +42,31 @@ class Answer:
     draw: Callable[[Path], Any]  # a picture
 
 
+def picture_of(draw: Callable[[Path], Any]) -> Answer:
+    """An answer that is a picture and nothing else."""
+    return Answer(lambda format: (), dict, draw)
+
+
 @dataclasses.dataclass(frozen=True)
 class Outputs:
     """Where answers go: to a folder, as one file per input and format, or to standard output."""
 
-    formats: tuple[str, ...]
+    formats: tuple[str, ...]  # none, where a picture is all that is asked for
     folder: Path | None
     plot: bool
     overwrite: bool = False
+    mark: str = ""  # of pictures of one kind: NAME.mark.png
+    picture: Path | None = None  # exactly this, for one input
 
     def written(self, name: str) -> list[Path]:
         """The files that an input's answers of this name go to."""
         formats = self.formats if self.folder else ()
         names = [f"{name}.{EXTENSIONS.get(format, format)}" for format in formats]
         if self.plot:  # `song.png` beside `song.wav` may be its cover
-            names.append(f"{name}.png" if self.folder else f"{name}.audiozoo.png")
-        return [(self.folder or Path()) / one for one in names]
+            mark = self.mark or ("" if self.folder else "audiozoo")
+            names.append(f"{name}.{mark}.png" if mark else f"{name}.png")
+        paths = [(self.folder or Path()) / one for one in names]
+        return paths if self.picture is None else [*paths[:-1], self.picture]
 
     def refuse_to_lose(self, name: str, inputs: Sequence[Path]) -> None:
         """Neither an input nor, unless that was asked for, any other file may be written over.
@@ -77,6 +86,8 @@ class Outputs:
         Raises:
             Wrong: with what to do instead.
         """
+        if self.picture is not None and (len(files) > 1 or self.folder is not None):
+            raise Wrong("--output is for one file; --output-dir is for several")
         if self.folder is None:
             if len(self.formats) > 1:
                 raise Wrong("several formats need --output-dir")
@@ -193,7 +204,7 @@ def one_line(error: BaseException, subject: str = "") -> str:
 
 
 def _put(answer: Answer, file: Path, name: str, outputs: Outputs, *, heading: bool) -> None:
-    if outputs.folder is None:
+    if outputs.folder is None and outputs.formats:
         (format,) = outputs.formats
         if heading and format not in ("json", "rttm"):
             sys.stdout.write(f"==> {printable(file)} <==\n")
@@ -233,7 +244,7 @@ def _written(path: Path, text: Iterable[str]) -> None:
 
 
 def _tell(picture: Path, outputs: Outputs) -> None:
-    if outputs.folder is None:  # standard output has the answer already
+    if outputs.folder is None and outputs.formats:  # standard output has the answer already
         say(f"drew {picture}")
     else:
         print(picture, flush=True)

@@ -8,7 +8,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -91,14 +91,31 @@ def stream_audio(path: str | os.PathLike[str], sample_rate: int, *, block_second
         yield np.concatenate(waiting)
 
 
-def duration(path: str | os.PathLike[str]) -> float:
-    """Seconds of audio that a file's header promises, without reading its samples.
+class Header(NamedTuple):
+    """What a file says of itself before its samples."""
+
+    sample_rate: int  # hertz
+    channels: int
+    frames: int  # samples of each channel
+
+    @property
+    def seconds(self) -> float:
+        return self.frames / self.sample_rate
+
+
+def header(path: str | os.PathLike[str]) -> Header:
+    """What a file's header promises, without reading its samples.
 
     Raises:
         AudioError: as `load_audio`, for what the header can tell.
     """
     with _opened(path) as file:
-        return file.frames / file.samplerate
+        return Header(file.samplerate, file.channels, file.frames)
+
+
+def duration(path: str | os.PathLike[str]) -> float:
+    """Seconds of audio that a file's header promises. Errors as of `header`."""
+    return header(path).seconds
 
 
 def printable(path: str | os.PathLike[str]) -> str:

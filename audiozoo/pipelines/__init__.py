@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from audiozoo.pipelines.options import Options
     from audiozoo.pipelines.pitch import PitchTrack, track_pitch
     from audiozoo.pipelines.plot import draw
+    from audiozoo.pipelines.spectrograms import draw_spectrogram
     from audiozoo.pipelines.speech import detect_speech, speech_probabilities
     from audiozoo.pipelines.transcriber import Transcriber, transcribe
     from audiozoo.pipelines.transcript import Segment, Transcript, Word
@@ -20,6 +21,7 @@ _HOMES = {  # no page may have the name of a function: importing it would put th
     "Word": "transcript",
     "detect_speech": "speech",
     "draw": "plot",
+    "draw_spectrogram": "spectrograms",
     "speech_probabilities": "speech",
     "track_pitch": "pitch",
     "transcribe": "transcriber",
@@ -34,6 +36,7 @@ __all__ = [
     "Word",
     "detect_speech",
     "draw",
+    "draw_spectrogram",
     "speech_probabilities",
     "track_pitch",
     "transcribe",

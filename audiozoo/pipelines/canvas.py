@@ -54,12 +54,22 @@ def picture(path: str | os.PathLike[str]) -> Iterator[Any]:
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
         figure = matplotlib.figure.Figure(dpi=DPI, facecolor="white")
         matplotlib.backends.backend_agg.FigureCanvasAgg(figure)
-        formats = figure.canvas.get_supported_filetypes()
-        if path.suffix.lstrip(".").lower() not in formats:
-            raise ValueError(f"{printable(path)}: a picture's name ends in one of {', '.join(sorted(formats))}")
+        check_name(path)
         yield figure
         with replacing(path) as scratch:
             figure.savefig(scratch)
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Whether a picture can have this name.
+
+    Raises:
+        ImportError: matplotlib is not installed (the `cli` extra has it).
+        ValueError: an extension that is no picture format.
+    """
+    formats = _matplotlib().backends.backend_agg.FigureCanvasAgg.get_supported_filetypes()
+    if Path(path).suffix.lstrip(".").lower() not in formats:
+        raise ValueError(f"{printable(path)}: a picture's name ends in one of {', '.join(sorted(formats))}")
 
 
 def width_of(seconds: float) -> float:
