@@ -38,16 +38,11 @@ def pad_each(
     mode: PadMode = "constant",
 ) -> Shaped[Array, "*batch padded"]:
     """`pad` of signals that are `lengths` long, each continued beyond its own end, whatever stood there."""
-    ends = lengths[..., None]
-    time, position = signal.shape[-1], jnp.arange(-before, signal.shape[-1] + after)
-    if time == 0:
-        return pad(signal, before, after)
-    inside = (position >= 0) & (position < ends) if mode == "constant" else ends > 0
-    source = position if mode == "constant" else _beyond(position, ends, mode)
-    moved = jnp.take_along_axis(
-        signal, jnp.broadcast_to(jnp.clip(source, 0, time - 1), (*lengths.shape, len(position))), -1
-    )
-    return jnp.where(inside, moved, 0)
+    ends, time = lengths[..., None], signal.shape[-1]
+    if mode == "constant" or time == 0:
+        return pad(jnp.where(jnp.arange(time) < ends, signal, 0), before, after)
+    source = jnp.clip(_beyond(jnp.arange(-before, time + after), ends, mode), 0, time - 1)
+    return jnp.where(ends > 0, jnp.take_along_axis(signal, source, -1), 0)
 
 
 def _beyond(

@@ -20,6 +20,7 @@ from audiozoo.signal.cepstra import dct, lifter_weights
 from audiozoo.signal.framing import frame, kaldi_frames, pad_each
 from audiozoo.signal.levels import pre_emphasis
 from audiozoo.signal.mel import hz_to_mel, mel_to_hz
+from audiozoo.signal.normalisation import cmvn
 from audiozoo.signal.scales import triangular_filters
 
 WindowType = Literal["povey", "hanning", "hamming", "blackman", "rectangular", "sine"]
@@ -342,10 +343,5 @@ def _finished(
     lengths: Lengths | None,
     subtract_mean: bool,
 ) -> Float[Array, "*batch frames features"]:
-    valid = features.shape[-2] if lengths is None else jnp.asarray(frames.count(lengths))[..., None, None]
-    heard = jnp.arange(features.shape[-2])[:, None] < valid
-    features = jnp.where(heard, features, 0)
-    if subtract_mean:
-        mean = features.sum(-2, keepdims=True) / jnp.maximum(valid, 1)
-        features = jnp.where(heard, features - mean, 0)
-    return features.astype(signal.dtype)
+    counts = None if lengths is None else jnp.asarray(frames.count(lengths))
+    return cmvn(features, counts, mean=subtract_mean, variance=False).astype(signal.dtype)
