@@ -2,22 +2,22 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo import signal
-from audiozoo.signal import mel, scales
+from audiozoo.signal import gammatone, mel, scales
 
 LOWEST_HZ = 32.703  # the note C1, where constant-Q pictures begin
 PER_OCTAVE = 24
 PACKET_LEVEL = 6
+SCATTERING: dict[str, Any] = {"octaves": 8, "per_octave": 12, "max_order": 1}
 BEATS = np.geomspace(30, 300, 80)  # a minute: the rows of tempograms
 PITCH_CLASSES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-ROUND_HZ = (20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
-FINER_HZ = (32, 63, 125, 250, 500, 1000, 2000, 4000, 8000, 16_000)
+ROUND_HZ = (20, 50, 100, 200, 500, 1000, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000, 20_000)
 
 
 class Rows(NamedTuple):
@@ -48,11 +48,13 @@ class Kind:
 
 
 def _hertz(centres: np.ndarray, label: str = "frequency (Hz)") -> Rows:
-    """Round frequencies where they are among the rows' centres, which rise."""
-    inside = [hz for hz in ROUND_HZ if centres[0] <= hz <= centres[-1]]
-    inside = inside if len(inside) >= 3 else [hz for hz in FINER_HZ if centres[0] <= hz <= centres[-1]]
-    at = np.interp(inside, centres, np.arange(len(centres)))
-    return Rows(label, at.tolist(), [f"{hz:,}" for hz in inside])
+    """Round frequencies where they are among the rows' centres, which rise, and are not too near to each other."""
+    shown: dict[float, str] = {}
+    for hz in reversed([hz for hz in ROUND_HZ if centres[0] <= hz <= centres[-1]]):
+        at = float(np.interp(hz, centres, np.arange(len(centres))))
+        if all(abs(at - other) > 0.045 * len(centres) for other in shown):
+            shown[at] = f"{hz:,}"
+    return Rows(label, list(shown), list(shown.values()))
 
 
 def _linear_hertz(rate: int, hop: int, count: int) -> Rows:
@@ -89,10 +91,10 @@ def _reassigned(samples: Array, rate: int, hop: int) -> Array:
     """Every bin's energy, put where reassignment finds it, on the grid of frames and bins."""
     n_fft = _frame(rate)
     found = signal.reassigned_spectrogram(samples, rate, n_fft=n_fft, hop_length=hop)
-    frames, bins = found.magnitude.shape[-2:]
-    column = jnp.clip(jnp.round(found.time * rate / hop), 0, frames - 1).astype(int)
-    row = jnp.clip(jnp.round(found.frequency / rate * n_fft), 0, bins - 1).astype(int)
-    return jnp.zeros((frames, bins)).at[column, row].add(found.magnitude**2)
+    frames, bins = found.magnitudes.shape[-2:]
+    column = jnp.clip(jnp.round(found.times * rate / hop), 0, frames - 1).astype(int)
+    row = jnp.clip(jnp.round(found.frequencies / rate * n_fft), 0, bins - 1).astype(int)
+    return jnp.zeros((frames, bins)).at[column, row].add(found.magnitudes**2)
 
 
 def _mel(samples: Array, rate: int, hop: int, *, power: float = 2.0) -> Array:
@@ -133,7 +135,7 @@ def _gammatone(samples: Array, rate: int, hop: int) -> Array:
 
 
 def _gammatone_rows(rate: int, hop: int, count: int) -> Rows:
-    return _hertz(signal.gammatone_centres(count, low_hz=50.0, high_hz=rate / 2))
+    return _hertz(gammatone.gammatone_centres(count, low_hz=50.0, high_hz=rate / 2))
 
 
 def _mfcc(samples: Array, rate: int, hop: int) -> Array:
@@ -187,6 +189,25 @@ def _wavelet_rows(rate: int, hop: int, count: int) -> Rows:
 
 def _packets(samples: Array, rate: int, hop: int) -> Array:
     return signal.packet_tree(samples, "sym10", level=PACKET_LEVEL, mode="periodization") ** 2
+
+
+def _scattering(samples: Array, rate: int, hop: int) -> Array:
+    """The first order: what wavelets let through, averaged over two hops."""
+    found = signal.scattering_transform(samples, **SCATTERING, support=2 * hop, oversampling=1)
+    return found[..., _scattering_order(rate)[0]] ** 2
+
+
+def _scattering_order(rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """First-order paths from low to high, and their frequencies in hertz."""
+    paths = signal.scattering_paths(**SCATTERING, sample_rate=rate)
+    first = np.flatnonzero(paths.order == 1)
+    frequency = paths.frequency[first, 0]
+    rising = np.argsort(frequency)
+    return first[rising], frequency[rising]
+
+
+def _scattering_rows(rate: int, hop: int, count: int) -> Rows:
+    return _hertz(_scattering_order(rate)[1])
 
 
 def _tempogram(samples: Array, rate: int, hop: int) -> Array:
@@ -250,6 +271,15 @@ KINDS: dict[str, Kind] = {
         _packets,
         _linear_hertz,
         hops=(1 << PACKET_LEVEL, 1 << PACKET_LEVEL),
+    ),
+    "scattering": Kind(
+        "first-order scattering coefficients",
+        _scattering,
+        _scattering_rows,
+        highest_rate=16_000,
+        hops=(128, 128),
+        block_seconds=1.0,  # its filters are as long as a block
+        margin_seconds=0.25,
     ),
     "tempogram": Kind(
         "how periodic onsets are, by tempo",

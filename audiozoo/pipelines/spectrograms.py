@@ -154,18 +154,22 @@ def _merge(block: int, frames: float) -> int:
 def _with_neighbours(blocks: Iterable[np.ndarray], size: int, margin: int) -> Iterator[tuple[np.ndarray, int]]:
     """Stretches of `margin + size + margin` samples, `size` apart, and how many of the middle ones are the recording's.
 
-    Beyond the recording's ends there are zeros.
+    Beyond its ends the recording is mirrored, so that nothing seems to begin or to end there.
     """
-    held, waiting, known = np.zeros(margin, np.float32), 0, 0
+    held, waiting, known = np.zeros(0, np.float32), 0, 0
     for block in itertools.chain(blocks, [None]):
         if block is not None:
-            held, known = np.concatenate([held, block]), known + len(block)
+            held = np.concatenate([held, block]) if known else _mirrored(block, margin, 0)
+            known += len(block)
         elif known > waiting:
-            short = -(known - waiting) % size + margin
-            held = np.concatenate([held, np.zeros(short, np.float32)])
+            held = _mirrored(held, 0, -(known - waiting) % size + margin)
         while len(held) >= size + 2 * margin and known > waiting:
             yield held[: size + 2 * margin], min(size, known - waiting)
             held, waiting = held[size:], waiting + size
+
+
+def _mirrored(samples: np.ndarray, before: int, after: int) -> np.ndarray:
+    return np.pad(samples, (before, after), "reflect" if len(samples) > 1 else "edge")
 
 
 @functools.partial(jax.jit, static_argnums=(0, 2, 3, 4, 5))
