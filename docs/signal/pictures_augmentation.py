@@ -1,6 +1,7 @@
-"""Pictures of the pages on augmentation and learnable front ends: `python -m docs.signal.pictures_augmentation FOLDER`."""
+"""Pictures of the pages on augmentation and learnable layers: `python -m docs.signal.pictures_augmentation FOLDER`."""
 
 import functools
+import io
 import sys
 from pathlib import Path
 
@@ -8,13 +9,14 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 from audiozoo import signal
 from audiozoo.layers import frontends
 from audiozoo.signal import masking, mel
 
 RATE = 16_000
-DPI = 72
+DPI = 64
 
 
 def glides(seconds: float = 2.0) -> np.ndarray:
@@ -26,6 +28,14 @@ def glides(seconds: float = 2.0) -> np.ndarray:
     return (0.2 * sound + 0.002 * np.random.default_rng(0).standard_normal(len(time))).astype(np.float32)
 
 
+def save(path: Path) -> None:
+    """The figure in few colours, which makes a small file."""
+    drawn = io.BytesIO()
+    plt.savefig(drawn, dpi=DPI)
+    plt.close()
+    Image.open(drawn).convert("RGB").quantize(48, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def log_mel(waveform: jax.Array | np.ndarray) -> jax.Array:
     return mel.log_mel(jnp.asarray(waveform), filters=signal.mel_filters(RATE, 400, 80), n_fft=400, hop_length=160)
 
@@ -35,7 +45,7 @@ def picture_spec_augment(path: Path) -> None:
     features = log_mel(glides())
     features = (features - features.mean()) / features.std()
     policies = {"as it is": masking.Policy(), "LB": masking.LB, "SS": masking.SS, "adaptive": masking.ADAPTIVE}
-    _, axes = plt.subplots(2, 2, figsize=(8, 4.4), layout="constrained", sharex=True, sharey=True)
+    _, axes = plt.subplots(2, 2, figsize=(7.5, 4), layout="constrained", sharex=True, sharey=True)
     for axis, (name, policy) in zip(axes.flat, policies.items(), strict=True):
         changed = signal.spec_augment(jax.random.key(6), features, policy=policy)
         axis.imshow(np.asarray(changed).T, origin="lower", aspect="auto", extent=(0, 2, 0, 80), vmin=-2, vmax=3)
@@ -44,8 +54,7 @@ def picture_spec_augment(path: Path) -> None:
         axis.set_xlabel("s")
     for axis in axes[:, 0]:
         axis.set_ylabel("mel band")
-    plt.savefig(path, dpi=DPI)
-    plt.close()
+    save(path)
 
 
 def picture_waveforms(path: Path) -> None:
@@ -68,7 +77,7 @@ def picture_waveforms(path: Path) -> None:
         "four bits, mu-law": signal.random_codec(key, waveform, bits=(4,)),
         "three semitones up": signal.random_pitch(key, waveform, steps=(3,)),
     }
-    _, axes = plt.subplots(2, 3, figsize=(9, 4.2), layout="constrained", sharex=True, sharey=True)
+    _, axes = plt.subplots(2, 3, figsize=(7.5, 4), layout="constrained", sharex=True, sharey=True)
     for axis, (name, row) in zip(axes.flat, rows.items(), strict=True):
         shown = np.asarray(log_mel(row)).T * 10
         axis.imshow(shown, origin="lower", aspect="auto", extent=(0, 2, 0, 80), vmin=-60, vmax=10)
@@ -77,8 +86,7 @@ def picture_waveforms(path: Path) -> None:
         axis.set_xlabel("s")
     for axis in axes[:, 0]:
         axis.set_ylabel("mel band")
-    plt.savefig(path, dpi=DPI)
-    plt.close()
+    save(path)
 
 
 def picture_noise(path: Path) -> None:
@@ -91,8 +99,7 @@ def picture_noise(path: Path) -> None:
         axis.semilogx(hertz, 10 * np.log10(power[1:2048]), label=colour, linewidth=0.8)
     axis.set(xlabel="Hz", ylabel="dB")
     axis.legend(ncols=5, fontsize="small")
-    plt.savefig(path, dpi=DPI)
-    plt.close()
+    save(path)
 
 
 def picture_filters(path: Path) -> None:
@@ -113,8 +120,7 @@ def picture_filters(path: Path) -> None:
         axis.plot(hertz / 1000, 20 * np.log10(sizes / sizes.max(0) + 1e-9), linewidth=0.8)
         axis.set(title=name, xlabel="kHz", ylim=(-60, 3))
     axes[0].set_ylabel("dB")
-    plt.savefig(path, dpi=DPI)
-    plt.close()
+    save(path)
 
 
 def picture_features(path: Path) -> None:
@@ -127,7 +133,7 @@ def picture_features(path: Path) -> None:
         ),
         "LEAF": frontends.Leaf(),
     }
-    _, axes = plt.subplots(1, 3, figsize=(9, 2.6), layout="constrained")
+    _, axes = plt.subplots(1, 3, figsize=(7.5, 2.4), layout="constrained")
     for axis, (name, layer) in zip(axes, layers.items(), strict=True):
         features, _ = layer.init_with_output(jax.random.key(0), waveform)[0]
         shown = np.asarray(features[0]).T
@@ -135,8 +141,7 @@ def picture_features(path: Path) -> None:
         axis.set_title(name, fontsize=9)
         axis.set_xlabel("s")
     axes[0].set_ylabel("channel")
-    plt.savefig(path, dpi=DPI)
-    plt.close()
+    save(path)
 
 
 PICTURES = {

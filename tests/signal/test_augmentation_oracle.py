@@ -113,7 +113,7 @@ def test_a_warp_stretches_two_pieces_as_torch_interpolates():
     features = RNG.standard_normal((frames, 3)).astype(np.float32)
     ramp = jnp.arange(float(frames))[:, None]
     for seed in range(4):
-        warp = jax.jit(lambda x, key=jax.random.key(seed): time_warp(key, x, width=width))
+        warp = jax.jit(functools.partial(time_warp, jax.random.key(seed), width=width))
         places = np.asarray(warp(ramp), np.float64)[:, 0]
         bend = np.abs(np.diff(places, 2)).argmax() + 1  # the moment that was moved, and where from
         source = round(float(places[bend]))
