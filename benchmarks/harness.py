@@ -4,6 +4,8 @@ The first call of each, which compiles or warms up, is kept apart from the warm 
 process. Nothing here judges: it measures and writes down.
 """
 
+import contextlib
+import contextvars
 import dataclasses
 import importlib.metadata
 import json
@@ -12,11 +14,12 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 THREADS = 2
+RACE_SECONDS = 3.0  # of all contenders together, for the rounds of a race between standing ones
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
     "jax",
@@ -27,6 +30,12 @@ PACKAGES = (
     "ctranslate2",
     "onnxruntime",
     "torchcrepe",
+    "librosa",
+    "torchaudio",
+    "scipy",
+    "soxr",
+    "PyWavelets",
+    "kymatio",
     "numpy",
 )
 
@@ -49,18 +58,27 @@ class Row:
 
 
 class Contender:
-    """A worker process that runs one contender when asked."""
+    """A worker process that runs a contender when asked."""
 
-    def __init__(self, module: str, name: str, settings: Mapping[str, Any]) -> None:
-        command = [sys.executable, "-m", "benchmarks.worker", module, name, json.dumps(settings)]
+    def __init__(self, name: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.worker"]
         self.name = name
+        self.setup = 0.0
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.setup = float(self._hear()["setup"])
+
+    def prepare(self, module: str, settings: Mapping[str, Any]) -> "Contender":
+        """Gets ready for a race."""
+        told = self._ask({"module": module, "contender": self.name, "settings": dict(settings)})
+        self.setup = float(told["setup"])
+        return self
 
     def run(self) -> dict[str, Any]:
-        print("run", file=self.process.stdin, flush=True)
+        return self._ask({})
+
+    def _ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        print(json.dumps(question), file=self.process.stdin, flush=True)
         return self._hear()
 
     def close(self) -> None:
@@ -80,14 +98,46 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, **dict.fromkeys(names, str(THREADS)), "TOKENIZERS_PARALLELISM": "false", **more}
 
 
+_standing: contextvars.ContextVar[dict[str, Contender] | None] = contextvars.ContextVar("standing", default=None)
+
+
+@contextlib.contextmanager
+def standing() -> Iterator[None]:
+    """Within it a contender keeps its process from race to race, so that hundreds of short races take minutes.
+
+    Memory is then that of all its races, and is not reported.
+    """
+    workers: dict[str, Contender] = {}
+    token = _standing.set(workers)
+    try:
+        yield
+    finally:
+        _standing.reset(token)
+        for worker in workers.values():
+            worker.close()
+
+
 def race(name: str, module: str, contenders: Sequence[str], settings: Mapping[str, Any], repeats: int = 5) -> list[Row]:
-    """One race: every contender set up and warmed, then `repeats` rounds in which each runs once."""
+    """One race: every contender set up and warmed, then `repeats` rounds in which each runs once.
+
+    Of `standing` contenders, quick races have up to five times as many rounds, slow ones no fewer than two.
+    """
     print(f"{name}: {', '.join(contenders)}", file=sys.stderr)
-    workers = [Contender(module, contender, settings) for contender in contenders]
+    kept = _standing.get()
+    known = {} if kept is None else kept
+    for contender in contenders:
+        if contender not in known:
+            known[contender] = Contender(contender)
+    workers = [known[contender].prepare(module, settings) for contender in contenders]
     firsts = [worker.run() for worker in workers]
-    rounds = [[worker.run() for worker in workers] for _ in range(repeats)]
-    for worker in workers:
-        worker.close()
+    rounds = [[worker.run() for worker in workers] for _ in range(repeats if kept is None else 1)]
+    if kept is None:
+        for worker in workers:
+            worker.close()
+    else:
+        seconds = sum(result["seconds"] for result in rounds[0])
+        further = min(5 * repeats, max(2, int(RACE_SECONDS / max(seconds, 1e-6)))) - 1
+        rounds += [[worker.run() for worker in workers] for _ in range(further)]
     return [
         Row(
             race=name,
@@ -95,7 +145,7 @@ def race(name: str, module: str, contenders: Sequence[str], settings: Mapping[st
             setup=worker.setup,
             first=firsts[i]["seconds"],
             warm=tuple(results[i]["seconds"] for results in rounds),
-            peak_mib=rounds[-1][i]["peak_mib"] if rounds else firsts[i]["peak_mib"],
+            peak_mib=None if kept is not None else (rounds[-1] if rounds else firsts)[i]["peak_mib"],
             answer=firsts[i]["answer"],
         )
         for i, worker in enumerate(workers)

@@ -1,6 +1,7 @@
-"""One contender in a process of its own: set up once, then run whenever the parent asks.
+"""Contenders in a process of their own: each is set up, then run whenever the parent asks.
 
-Called by `benchmarks.harness` as `python -m benchmarks.worker MODULE CONTENDER SETTINGS`; speaks JSON lines.
+Called by `benchmarks.harness` as `python -m benchmarks.worker`; hears and speaks JSON lines. `{"module": …,
+"contender": …, "settings": …}` sets one up in the place of the one before, `{}` runs it.
 """
 
 import importlib
@@ -9,12 +10,12 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
 
 from benchmarks.harness import THREADS
 
 
 def main() -> None:
-    module, contender, settings = sys.argv[1:]
     if hasattr(os, "sched_setaffinity"):  # XLA takes all the processors that it sees
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     speak = sys.stdout
@@ -23,11 +24,15 @@ def main() -> None:
     def say(**fields: object) -> None:
         print(json.dumps(fields), file=speak, flush=True)
 
-    start = time.perf_counter()
-    run = importlib.import_module(module).CONTENDERS[contender](**json.loads(settings))
-    say(setup=time.perf_counter() - start)
-    for _ in sys.stdin:
+    run: Callable[[], object] = lambda: None
+    for line in sys.stdin:
+        asked = json.loads(line)
         start = time.perf_counter()
+        if asked:
+            contenders = importlib.import_module(asked["module"]).CONTENDERS
+            run = contenders[asked["contender"]](**asked["settings"])
+            say(setup=time.perf_counter() - start)
+            continue
         answer = run()
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
