@@ -70,3 +70,4 @@ def test_the_code_of_the_readme_runs(tmp_path, monkeypatch):
     assert (tmp_path / "speech.png").stat().st_size > 10_000
     assert there["answer"].lengths.tolist() == [63]
     assert there["gradient"].shape == (1, 32_000)
+    assert there["log_mel"].shape == (1, 201, 80) and there["lower"].shape == (1, 32_000)
