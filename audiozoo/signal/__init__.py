@@ -6,7 +6,7 @@ Everything public can be had from here (`audiozoo.signal.stft`); each lives in t
 import importlib
 from typing import Any
 
-_MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
+MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
     "augmentation": (
         "add_noise",
         "coloured_noise",
@@ -36,7 +36,9 @@ _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
         "peaking",
     ),
     "cepstra": ("add_deltas", "cepstral_coefficients", "dct", "delta", "lfcc", "mfcc"),
+    "chroma": ("chroma_cens", "chroma_cqt", "chroma_filters", "chroma_stft", "cq_to_chroma", "tonnetz"),
     "combining": ("chain", "mixup", "one_of", "sometimes"),
+    "constant_q": ("cqt", "harmonic_cqt", "icqt", "ivqt", "vqt"),
     "decibels": ("amplitude_to_db", "db_to_amplitude", "db_to_power", "power_to_db"),
     "dft": ("irdft", "istft_parts", "rdft", "spectrogram_parts", "stft_parts"),
     "energy_normalisation": ("pcen", "pcen_smoothing", "pcen_with_state"),
@@ -69,6 +71,7 @@ _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
         "yamnet_patches",
     ),
     "gammatone": ("gammatone_filterbank", "gammatone_filters", "gammatone_sections", "gammatone_spectrogram"),
+    "half_band": ("double", "halve"),
     "inversion": ("griffin_lim",),
     "kaldi": ("KaldiFrames", "KaldiMels", "kaldi_fbank", "kaldi_mel_filters", "kaldi_mfcc", "kaldi_spectrogram"),
     "levels": ("de_emphasis", "level", "normalise_peak", "peak", "pre_emphasis", "remove_dc", "rms", "true_peak"),
@@ -84,6 +87,7 @@ _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
         "whisper_log_mel",
     ),
     "normalisation": ("StreamingCmvn", "cmvn", "sliding_cmvn"),
+    "notes": ("equal_temperament", "hz_to_midi", "hz_to_octaves", "midi_to_hz", "note_to_hz", "note_to_midi"),
     "onset": ("onset_strength", "spectral_flux", "spectral_flux_multi"),
     "periodicity": ("autocorrelate",),
     "phase": ("instantaneous_frequency", "phase_vocoder", "pitch_shift", "time_stretch"),
@@ -140,9 +144,10 @@ _MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
     "scattering": ("scattering_moduli", "scattering_paths", "scattering_transform"),
     "wavelet_filters": ("Wavelet", "wavelet", "wavelet_names"),
     "wavelet_packets": ("inverse_packet_tree", "iswt", "packet_lengths", "packet_tree", "swt"),
+    "tuning": ("estimate_tuning",),
     "windows": ("hamming", "hann", "kaiser", "window"),
 }
-_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_HOMES = {name: module for module, names in MODULES.items() for name in names}
 
 __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
