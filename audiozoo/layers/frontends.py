@@ -184,10 +184,14 @@ class SincFilters(nn.Module):
 def sinc_kernel(
     low: Float[Array, " filters"], high: Float[Array, " filters"], taps: int
 ) -> Float[Array, "taps 1 filters"]:
-    """Band-passes between two frequencies, in cycles a sample, under Hamming's window; one in the middle."""
+    """Band-passes between two frequencies, in cycles a sample, under Hamming's window; one in the middle.
+
+    The difference of two sincs as a product, cos(π (low + high) t) sinc((high - low) t), in which no digits cancel.
+    """
     time = np.arange(taps, dtype=np.float32)[:, None] - taps // 2
-    band = (high * jnp.sinc(2 * high * time) - low * jnp.sinc(2 * low * time)) / (high - low)
-    return (band * np.hamming(taps).astype(np.float32)[:, None])[:, None]
+    turns = (low + high) / 2 * time
+    carrier = jnp.cos(2 * math.pi * (turns - jnp.round(turns)))
+    return (carrier * jnp.sinc((high - low) * time) * np.hamming(taps).astype(np.float32)[:, None])[:, None]
 
 
 class LearnableMel(nn.Module):

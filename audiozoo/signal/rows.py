@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Shaped
 
-Range = float | tuple[float, float]  # one value, or the two ends between which each row draws its own
+Range = float | Sequence[float]  # one value, or the two ends between which each row draws its own
 
 
 class Clips(NamedTuple):
@@ -80,7 +80,7 @@ def clear(values: Float[Array, "*shape"], lengths: Int[Array, "*batch"], *, axes
 
 def draw(key: Key[Array, ""], values: Range) -> Float[Array, ""]:
     """Uniformly from a range, or the one value, in float32 so that every dtype of signal draws the same."""
-    low, high = values if isinstance(values, tuple) else (values, values)
+    low, high = _ends(values)
     return low + (high - low) * jax.random.uniform(key, dtype=jnp.float32)
 
 
@@ -91,6 +91,10 @@ def draw_whole(key: Key[Array, ""], least: int | Array, beyond: int | Array, cou
 
 def check_range(name: str, values: Range, *, least: float = -math.inf, most: float = math.inf) -> None:
     """Raise a ValueError unless values are numbers within [least, most], the first of two not above the second."""
-    low, high = values if isinstance(values, tuple) else (values, values)
+    low, high = _ends(values)
     if not least <= low <= high <= most:
         raise ValueError(f"{name} is a number or a rising pair within [{least}, {most}], not {values}")
+
+
+def _ends(values: Range) -> Sequence[float]:
+    return values if isinstance(values, Sequence) else (values, values)

@@ -3,8 +3,10 @@
 import functools
 import math
 
+import asteroid_filterbanks
 import jax
 import jax.numpy as jnp
+import librosa
 import numpy as np
 import pytest
 import torch
@@ -102,8 +104,7 @@ def test_gradients_are_torchs():
 
 
 def test_sinc_kernels_begin_as_asteroids():
-    filterbanks = pytest.importorskip("asteroid_filterbanks")
-    peer = filterbanks.ParamSincFB(2 * FILTERS, TAPS, sample_rate=RATE)
+    peer = asteroid_filterbanks.ParamSincFB(2 * FILTERS, TAPS, sample_rate=RATE)
     click = jnp.zeros((1, 301)).at[0, 150].set(1.0)
     layer = SINC.clone(hop_length=1)
     ours = layer.apply(layer.init(jax.random.key(0), click), click).features[0, 100:201]
@@ -112,7 +113,6 @@ def test_sinc_kernels_begin_as_asteroids():
 
 
 def test_learnable_pcen_is_librosas():
-    librosa = pytest.importorskip("librosa")
     energies = np.exp(RNG.standard_normal((1, 50, 6))).astype(np.float32)
     layer = LearnablePCEN(gain=0.8, bias=3.0, power=0.25, smoothing=0.05, start="one")
     ours = layer.apply(layer.init(jax.random.key(0), jnp.asarray(energies)), jnp.asarray(energies))[0]
