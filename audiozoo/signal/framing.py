@@ -88,17 +88,27 @@ def kaldi_frames(
     Without `snip_edges` there are (time + hop_length // 2) // hop_length frames; frame `i` begins at
     i * hop_length + hop_length // 2 - size // 2, and the samples at the ends are repeated by the mirror.
     """
-    if snip_edges:
-        return frame(signal, size, hop_length)
+    whole = signal if snip_edges else mirrored_ends(signal, size, hop_length)
+    return frame(whole, size, hop_length)
+
+
+def mirrored_ends(
+    signal: Float[Array, "*batch time"], size: int, hop_length: int, lengths: Int[Array, "*batch"] | None = None
+) -> Float[Array, "*batch padded"]:
+    """The signal whose plain frames are `kaldi_frames` without `snip_edges`; with `lengths`, each at its own end."""
     check_framing(size, hop_length)
     time = signal.shape[-1]
     count = (time + hop_length // 2) // hop_length
     start = hop_length // 2 - size // 2
     if not count:
-        return jnp.zeros((*signal.shape[:-1], 0, size), signal.dtype)
-    after = max(0, (count - 1) * hop_length + start + size - time)
-    mirrored = pad(signal, max(0, -start), after, "symmetric")
-    return frame(mirrored[..., max(0, start) :], size, hop_length)[..., :count, :]
+        return signal[..., :0]
+    before, after = max(0, -start), max(0, (count - 1) * hop_length + start + size - time)
+    if lengths is None:
+        mirrored = pad(signal, before, after, "symmetric")
+    else:
+        mirrored = pad_each(signal, lengths, before, after, "symmetric")
+    start = max(0, start)
+    return mirrored[..., start : start + (count - 1) * hop_length + size]
 
 
 def centred_frames(

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from audiozoo.signal import spectral, windows
 from audiozoo.signal.cepstra import dct, lifter_weights
-from audiozoo.signal.framing import frame, kaldi_frames, pad_each
+from audiozoo.signal.framing import frame, mirrored_ends
 from audiozoo.signal.levels import pre_emphasis
 from audiozoo.signal.mel import hz_to_mel, mel_to_hz
 from audiozoo.signal.normalisation import cmvn
@@ -295,28 +295,21 @@ def _prepared(
     """Frames with dither and without offset; and the same with pre-emphasis and window. In float32 at least."""
     if (frames.dither > 0) != (key is not None):
         raise ValueError(f"dither takes a key, and a key takes dither: dither is {frames.dither}, the key {key}")
-    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
-    if lengths is None or frames.snip_edges:
-        cut = kaldi_frames(signal, frames.size, frames.hop_length, snip_edges=frames.snip_edges)
-    else:
-        cut = _mirrored_frames(signal, jnp.asarray(lengths), frames)
+    whole = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    size, hop, coefficient = frames.size, frames.hop_length, frames.preemphasis_coefficient
+    if not frames.snip_edges:
+        whole = mirrored_ends(whole, size, hop, None if lengths is None else jnp.asarray(lengths))
+    cut, window = frame(whole, size, hop), _window(frames).astype(whole.dtype)
     if key is not None:
         cut = cut + frames.dither * jax.random.normal(key, cut.shape, cut.dtype)
-    if frames.remove_dc_offset:
-        cut = cut - cut.mean(-1, keepdims=True)
-    emphasised = pre_emphasis(cut, coefficient=frames.preemphasis_coefficient, start="kaldi")
-    return cut, emphasised * _window(frames).astype(cut.dtype)
-
-
-def _mirrored_frames(
-    signal: Float[Array, "*batch time"], lengths: Int[Array, "*batch"], frames: KaldiFrames
-) -> Float[Array, "*batch frames size"]:
-    """`kaldi_frames` without `snip_edges`, each signal mirrored at its own end."""
-    start = frames.hop_length // 2 - frames.size // 2
-    count = int(frames.count(signal.shape[-1]))
-    after = max(0, (count - 1) * frames.hop_length + start + frames.size - signal.shape[-1])
-    padded = pad_each(signal, lengths, max(0, -start), after, "symmetric")
-    return frame(padded[..., max(0, start) :], frames.size, frames.hop_length)[..., :count, :]
+    mean = cut.mean(-1, keepdims=True) if frames.remove_dc_offset else jnp.zeros((), cut.dtype)
+    if key is not None:
+        return cut - mean, pre_emphasis(cut - mean, coefficient=coefficient, start="kaldi") * window
+    # The same as above in half the time: pre-emphasis of the signal is that of its frames but for their first samples.
+    first = whole[..., hop * np.arange(cut.shape[-2]), None] * (1 - coefficient)
+    rest = frame(pre_emphasis(whole, coefficient=coefficient), size, hop)
+    emphasised = jnp.where(np.arange(size) == 0, first, rest) - (1 - coefficient) * mean
+    return cut - mean, emphasised * window
 
 
 def _mel_energies(

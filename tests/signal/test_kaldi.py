@@ -116,6 +116,15 @@ def test_dither_is_noise_by_a_key():
     np.testing.assert_allclose(dithered(0, 3.0), 9 * dithered(0), rtol=1e-3)
 
 
+@pytest.mark.parametrize("window_type", ["povey", "hamming"])
+def test_frames_with_dither_are_prepared_like_those_without(window_type):
+    frames = KaldiFrames(window_type=window_type, snip_edges=False)
+    faint = dataclasses.replace(frames, dither=1e-9)
+    plain = jax.jit(lambda x: kaldi_mfcc(x, frames=frames))(NOISE + 500)
+    dithered = jax.jit(lambda x: kaldi_mfcc(x, frames=faint, key=jax.random.key(0)))(NOISE + 500)
+    np.testing.assert_allclose(dithered, plain, atol=2e-3)
+
+
 def test_a_vocal_tract_warp_moves_filters_but_not_the_ends():
     plain, longer = (kaldi_mel_filters(16_000.0, 2_048, KaldiMels(30), vtln_warp=w) for w in (1.0, 1.2))
     hertz = np.fft.rfftfreq(2_048, 1 / 16_000)
