@@ -4,13 +4,18 @@ In a process of its own, because the checking is built in at import, and would a
 wrong rank) before the package's own errors do.
 """
 
+import importlib
 import json
 import sys
 import traceback
 
 import jaxtyping
+from beartype import BeartypeConf, beartype
 
 ROOMS = ["signal", "ops", "layers", "models", "decoding", "losses", "metrics"]
+
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))  # a whole number will do for a float, as PEP 484 has it
 
 
 def trace(subject) -> None:
@@ -35,7 +40,8 @@ def trace(subject) -> None:
 
 
 def main() -> None:
-    with jaxtyping.install_import_hook([f"audiozoo.{room}" for room in ROOMS], "beartype.beartype"):
+    importlib.import_module("tests.conformance.annotated")  # as the hook looks for `check` there, not in __main__
+    with jaxtyping.install_import_hook([f"audiozoo.{room}" for room in ROOMS], "tests.conformance.annotated.check"):
         from audiozoo import zoo
         from tests.conformance.subject import Subject
         from tests.conformance.toys import toy

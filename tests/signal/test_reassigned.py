@@ -5,11 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from audiozoo.signal.reassigned import reassigned_spectrogram
+from audiozoo.signal import reassigned
 from audiozoo.signal.spectral import magnitude, stft
 
 RATE = 8000
 SETTINGS = {"n_fft": 256, "hop_length": 64}
+
+
+def reassigned_spectrogram(signal, sample_rate, **settings):
+    """The function, compiled as a whole."""
+    return jax.jit(lambda x: reassigned.reassigned_spectrogram(x, sample_rate, **settings))(signal)
 
 
 def test_a_tone_is_moved_to_its_frequency_and_a_click_to_its_time():
@@ -44,11 +49,11 @@ def test_estimates_are_kept_within_the_spectrogram_and_can_be_left_out():
 
 def test_jit_vmap_dtype_and_gradients():
     noise = jnp.asarray(np.random.default_rng(0).standard_normal((2, 400)), jnp.float32)
-    transform = functools.partial(reassigned_spectrogram, sample_rate=RATE, n_fft=32, hop_length=8)
+    transform = functools.partial(reassigned.reassigned_spectrogram, sample_rate=RATE, n_fft=32, hop_length=8)
     eager = transform(noise)
-    for other in (jax.jit(transform)(noise), jax.vmap(transform)(noise)):
+    for other in (jax.jit(transform)(noise), jax.jit(jax.vmap(transform))(noise)):
         jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-3), other, eager)
-    assert {x.dtype for x in transform(noise.astype(jnp.bfloat16))} == {jnp.dtype("bfloat16")}
+    assert {x.dtype for x in jax.eval_shape(transform, noise.astype(jnp.bfloat16))} == {jnp.dtype("bfloat16")}
     gradient = jax.jit(jax.grad(lambda x: sum(y.sum() for y in transform(x))))
     assert np.isfinite(gradient(noise)).all() and np.isfinite(gradient(jnp.zeros(400))).all()
 

@@ -30,7 +30,7 @@ def by_definition(signal, n_fft, hop, window, center, position, mode):
 
 @settings(max_examples=25)
 @given(
-    time=st.integers(0, 60),
+    time=st.sampled_from([0, 1, 2, 13, 31, 60]),
     n_fft=st.integers(1, 23),
     short=st.integers(0, 5),
     hop=st.integers(1, 30),
@@ -119,10 +119,10 @@ def test_float64_is_computed_in_float64():
 def test_silence_has_finite_values_and_gradients(power):
     transform = functools.partial(spectrogram, n_fft=16, hop_length=4, power=power)
     silent = jnp.zeros(64)
-    first = jax.grad(lambda x: transform(x).sum())
+    first = jax.jit(jax.grad(lambda x: transform(x).sum()))
     assert not transform(silent).any()
     assert np.isfinite(first(silent)).all()
-    assert np.isfinite(jax.grad(lambda x: first(x).sum())(silent)).all()
+    assert np.isfinite(jax.jit(jax.grad(lambda x: first(x).sum()))(silent)).all()
     half = silent.at[32:].set(jnp.sin(jnp.arange(32.0)))
     assert np.isfinite(first(half)).all() and first(half).any()
 
@@ -152,13 +152,14 @@ def test_jit_vmap_and_a_batch_agree(hop):
 def test_gradients_are_those_of_the_definition(hop):
     signal, weights = NOISE[0, :61], jnp.asarray(RNG.standard_normal(61), jnp.float32)
 
+    @jax.jit
     def loss(signal):
         spectrum = stft(signal, n_fft=32, hop_length=hop, window=np.hamming(32))
         back = istft(spectrum * (1 + 1j), n_fft=32, hop_length=hop, window=np.hamming(32), length=61)
         return (spectral.power(spectrum)).sum() + back @ weights
 
     _, tangent = jax.jvp(loss, (signal,), (weights,))  # forward and backward, and both against a difference
-    gradient = jax.grad(loss)(signal) @ weights
+    gradient = jax.jit(jax.grad(loss))(signal) @ weights
     step = 1e-2
     difference = (loss(signal + step * weights) - loss(signal - step * weights)) / (2 * step)
     np.testing.assert_allclose(gradient, tangent, rtol=1e-4)
