@@ -14,6 +14,7 @@ from audiozoo.signal import filters
 
 Start = Literal["one", "first"]
 Setting = float | Float[Array | np.ndarray, " bands"]
+_BLOCK = 64  # frames
 
 
 def pcen_smoothing(time_constant: float = 0.4, *, sample_rate: float, hop_length: int) -> float:
@@ -102,22 +103,42 @@ def moving_average(
     state = jnp.broadcast_to(jnp.asarray(state, values.dtype), shape)
     if not frames:
         return values, state
-    rows = jnp.swapaxes(values, -1, -2)
     if np.ndim(smoothing) == 0 and not isinstance(smoothing, jax.Array):
-        b = float(smoothing)
-        averages, _ = filters.lfilter_with_state(rows, np.array([b]), np.array([1, b - 1]), (1 - b) * state[..., None])
+        averages = _average_by_block(values, state, float(smoothing))
     else:
-        averages = _average_by_band(rows, state, jnp.broadcast_to(jnp.asarray(smoothing, values.dtype), shape[-1:]))
-    averages = jnp.swapaxes(averages, -1, -2)
+        averages = _average_by_band(values, state, jnp.broadcast_to(jnp.asarray(smoothing, values.dtype), shape[-1:]))
     return averages, averages[..., -1, :]
 
 
-def _average_by_band(rows: Array, state: Array, smoothing: Array) -> Array:
+def _average_by_block(values: Array, state: Array, b: float) -> Array:
+    """A matrix product for each block of frames. No transpose, and a loop that what follows cannot be fused into:
+
+    with the padding and the transposes of `filters.lfilter` in it, XLA would not vectorise the logarithms.
+    """
+    *batch, frames, bands = values.shape
+    size = min(_BLOCK, frames)
+    blocks = -(-frames // size)
+    lag = np.arange(size)[:, None] - np.arange(size)  # [to, from]
+    response = jnp.asarray(np.where(lag >= 0, b * (1 - b) ** np.maximum(lag, 0), 0), values.dtype)
+    fading = jnp.asarray((1 - b) ** np.arange(1, size + 1)[:, None], values.dtype)
+
+    def step(before: Array, block: Array) -> tuple[Array, Array]:
+        averages = jnp.einsum("ij,...jc->...ic", response, block, precision=jax.lax.Precision.HIGHEST)
+        averages += fading * before[..., None, :]
+        return averages[..., -1, :], averages
+
+    padded = jnp.pad(values, [(0, 0)] * len(batch) + [(0, blocks * size - frames), (0, 0)])
+    rows = jnp.moveaxis(padded.reshape(*batch, blocks, size, bands), -3, 0)
+    averages = jnp.moveaxis(jax.lax.scan(step, state, rows)[1], 0, -3)
+    return averages.reshape(*batch, blocks * size, bands)[..., :frames, :]
+
+
+def _average_by_band(values: Array, state: Array, smoothing: Array) -> Array:
     def one(row: Array, before: Array, b: Array) -> Array:
         a = jnp.stack([jnp.ones_like(b), b - 1])
         return filters.lfilter_with_state(row, b[None], a, (1 - b) * before[..., None])[0]
 
-    return jax.vmap(one, in_axes=(-2, -1, 0), out_axes=-2)(rows, state, smoothing)
+    return jax.vmap(one, in_axes=(-1, -1, 0), out_axes=-1)(values, state, smoothing)
 
 
 def _compressed(values: Array, bias: float | Array, power: float | Array) -> Array:

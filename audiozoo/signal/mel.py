@@ -96,7 +96,9 @@ def mel_filters(
     filters = (
         triangular_filters(bins, edges) if triangles == "hertz" else triangular_filters(hz_to_mel(bins, scale), mels)
     )
-    return filters * 2 / (edges[2:] - edges[:-2]) if unit_area else filters
+    filters = filters * 2 / (edges[2:] - edges[:-2]) if unit_area else filters
+    filters.flags.writeable = False
+    return filters
 
 
 def mel_spectrogram(
