@@ -76,7 +76,7 @@ MODULES: dict[str, tuple[str, ...]] = {  # a line or block for each module
     "kaldi": ("KaldiFrames", "KaldiMels", "kaldi_fbank", "kaldi_mel_filters", "kaldi_mfcc", "kaldi_spectrogram"),
     "levels": ("de_emphasis", "level", "normalise_peak", "peak", "pre_emphasis", "remove_dc", "rms", "true_peak"),
     "loudness": ("integrated_loudness", "k_weighting", "momentary_loudness", "normalise_loudness"),
-    "masking": ("frequency_mask", "spec_augment", "time_mask", "time_warp"),
+    "masking": ("Policy", "frequency_mask", "spec_augment", "time_mask", "time_warp"),
     "mel": (
         "hz_to_mel",
         "inverse_mel",
