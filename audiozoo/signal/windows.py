@@ -225,6 +225,11 @@ def gaussian(size: int, deviation: float, *, power: float = 1.0, periodic: bool 
     return _gaussian(size, float(deviation), float(power), periodic=periodic)
 
 
+def general_gaussian(size: int, power: float, deviation: float, *, periodic: bool = True) -> Float[np.ndarray, " size"]:
+    """`gaussian` with its `power`, the arguments in scipy's order."""
+    return gaussian(size, deviation, power=power, periodic=periodic)
+
+
 @_cached
 def _exponential(size: int, decay: float) -> np.ndarray:
     return np.exp(-np.abs(_from_centre(size)) / decay)
@@ -316,9 +321,9 @@ def slepian(size: int, half_bandwidth: float, *, periodic: bool = True) -> Float
 
 _NAMED: dict[str, Callable[..., np.ndarray]] = {
     **{f.__name__: f for f in (bartlett, bartlett_hann, blackman, blackman_harris, bohman, boxcar, chebyshev, cosine)},
-    **{f.__name__: f for f in (exponential, flat_top, gaussian, general_cosine, general_hamming, hamming, hann)},
+    **{f.__name__: f for f in (exponential, flat_top, gaussian, general_cosine, general_gaussian, hamming, hann)},
     **{f.__name__: f for f in (kaiser, kaiser_bessel_derived, lanczos, nuttall, parzen, povey, slepian, taylor)},
-    **{f.__name__: f for f in (triangle, tukey, vorbis)},
+    **{f.__name__: f for f in (general_hamming, triangle, tukey, vorbis)},
     # as scipy spells them
     "barthann": bartlett_hann,
     "blackmanharris": blackman_harris,

@@ -19,7 +19,14 @@ SPECS = [
     "hann",
 ]
 SPECS += ["lanczos", "nuttall", "parzen", "taylor", "triang", ("kaiser", 8.6), ("gaussian", 3.0), ("tukey", 0.3)]
-SPECS += [("chebwin", 90.0), ("general_hamming", 0.6), ("dpss", 0.9), ("tukey", 0.0), ("tukey", 1.0)]
+SPECS += [
+    ("chebwin", 90.0),
+    ("general_hamming", 0.6),
+    ("dpss", 0.9),
+    ("general_gaussian", 1.5, 3.0),
+    ("tukey", 0.0),
+    ("tukey", 1.0),
+]
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
@@ -33,7 +40,15 @@ def test_windows_are_scipys(spec, size, periodic):
     np.testing.assert_allclose(windows.window(spec, size, periodic=periodic), expected, atol=1e-12)
 
 
+def test_all_of_scipys_names_are_known():
+    assert not set(scipy.signal.windows.__all__) - {"get_window"} - set(windows._NAMED)
+
+
 def test_the_others():
+    levels = [0.4, 0.5, 0.1]
+    np.testing.assert_allclose(
+        windows.general_cosine(9, *levels, periodic=False), scipy.signal.windows.general_cosine(9, levels), atol=1e-15
+    )
     np.testing.assert_allclose(
         windows.exponential(9, 2.0, periodic=False), scipy.signal.windows.exponential(9, tau=2.0), atol=1e-15
     )
