@@ -1,5 +1,8 @@
 """Resampling and filtering: audiozoo against scipy, soxr and torchaudio, at batch 1 and 16, 1 s to 10 minutes.
 
+"resample" is each library's default, whose qualities differ (docs/signal/sound.md): ours and soxr's HQ are alike, and
+torchaudio's is the low-pass of "resample, torchaudio's", where ours does the same sum.
+
 python -m benchmarks.signal_filters
 """
 
