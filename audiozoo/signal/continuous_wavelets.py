@@ -41,7 +41,10 @@ class Morlet:
 
 @dataclasses.dataclass(frozen=True)
 class Paul:
-    """2^m i^m m! / √(π (2m)!) (1 - it)^-(m + 1), m = `order`: sharper in time than Morlet's, with long tails."""
+    """2^m m! / √(π (2m)!) (1 - it)^-(m + 1), m = `order`: sharper in time than Morlet's, with long tails.
+
+    Torrence & Compo give it a factor of i^m over time, but none over frequency, where the transform is computed.
+    """
 
     order: int = 4
     analytic = True
@@ -122,7 +125,7 @@ def cwt(
     wavelet: AnalyticWavelet | Sampled = Morlet(),
     normalise: Normalisation = "energy",
 ) -> Inexact[Array, "*batch time scales"]:
-    """The continuous wavelet transform, zeros beyond the ends of the signal.
+    """The continuous wavelet transform, zeros beyond the ends of the signal: six times the largest scale of them.
 
     W(n, s) = 1/N Σₖ X(k) ψ̂*(s ωₖ) e^(i ωₖ n) (Torrence & Compo, 1998, equation 4), computed so; or, with a `Sampled`
     wavelet, what `pywt.cwt` gives. Magnitudes: `signal.magnitude`, whose gradient is zero at silence.
@@ -151,7 +154,7 @@ def cwt(
             raise ValueError("a wavelet in PyWavelets' convention has the normalisation energy")
         return _by_steps(signal, scales, wavelet)
     time = signal.shape[-1]
-    size = _fast_length(time + min(time, math.ceil(_REACH * scales.max())))
+    size = _fast_length(time + math.ceil(_REACH * scales.max()))
     peak = None if normalise == "energy" else 2.0 if wavelet.analytic else 1.0
     daughters = jnp.asarray(_daughters(wavelet, tuple(scales), size, peak), signal.dtype)
     if wavelet.analytic:  # nothing at negative frequencies

@@ -1,12 +1,11 @@
 """The scattering transform of sound (Andén & Mallat, 2014): moduli of wavelet transforms, averaged, twice over.
 
-Filters, padding, subsampling and the order of paths are those of kymatio's `Scattering1D`, with the filters of
-Lostanlen (2017).
+Filters (Lostanlen, 2017), padding, subsampling and the order of paths are those of kymatio's `Scattering1D`.
 """
 
 import functools
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +13,8 @@ from jaxtyping import Array, Complex, Float, Int
 
 from audiozoo.signal.framing import pad
 from audiozoo.signal.spectral import magnitude
+
+Gain = Literal["unit", "kymatio"]
 
 _NARROWEST = 0.1  # bandwidth of the low-pass filter of one sample's support, of the sample rate
 _OVERLAP = math.sqrt(0.5)  # where one wavelet's response meets the next one's
@@ -45,6 +46,7 @@ def scattering_transform(
     support: int | None = None,
     max_order: int = 2,
     oversampling: int = 0,
+    gain: Gain = "unit",
 ) -> Float[Array, "*batch frames paths"]:
     """Averaged scattering coefficients of order 0, 1 and 2, a frame every 2**⌊log2(support)⌋ samples.
 
@@ -57,13 +59,16 @@ def scattering_transform(
         support: T, samples over which the low-pass filter φ averages; None: 2**J.
         max_order: 1 or 2.
         oversampling: log2 of how many times as many frames.
+        gain: of filters at lower rates. "unit": what it is at the full rate, as in the formulas above. "kymatio": as
+            kymatio 0.3 has it (its issue 984), halved whenever the rate is: slow paths are quieter and depend on
+            `oversampling`.
 
     Raises:
         ValueError: a setting that is out of range, or more support than samples.
     """
     settings = _checked(octaves, per_octave, support, max_order, oversampling)
-    moduli = _Scattering(jnp.asarray(signal), *settings, average=True)
-    return jnp.stack(moduli.coefficients(max_order), axis=-1).astype(signal.dtype)
+    scattering = _Scattering(jnp.asarray(signal), *settings, gain=gain, average=True)
+    return jnp.stack(scattering.coefficients(max_order), axis=-1).astype(signal.dtype)
 
 
 def scattering_moduli(
@@ -73,11 +78,12 @@ def scattering_moduli(
     per_octave: int | tuple[int, int] = 1,
     max_order: int = 2,
     oversampling: int = 0,
+    gain: Gain = "unit",
 ) -> list[Float[Array, "*batch _"]]:
     """The same before the average: the signal, |x ⋆ ψ₁| and ||x ⋆ ψ₁| ⋆ ψ₂|, each at the lowest rate that holds it."""
     settings = _checked(octaves, per_octave, None, max_order, oversampling)
-    moduli = _Scattering(jnp.asarray(signal), *settings, average=False)
-    return [coefficient.astype(signal.dtype) for coefficient in moduli.coefficients(max_order)]
+    scattering = _Scattering(jnp.asarray(signal), *settings, gain=gain, average=False)
+    return [coefficient.astype(signal.dtype) for coefficient in scattering.coefficients(max_order)]
 
 
 def scattering_paths(
@@ -135,10 +141,13 @@ class _Scattering:
         support: int,
         oversampling: int,
         *,
+        gain: Gain,
         average: bool,
     ) -> None:
         self.octaves, self.qualities, self.support, self.oversampling = octaves, qualities, support, oversampling
-        self.average, self.time = average, signal.shape[-1]
+        self.gain, self.average, self.time = gain, average, signal.shape[-1]
+        if gain not in ("unit", "kymatio"):
+            raise ValueError(f"the gain is unit or kymatio's, not {gain!r}")
         if average and support > self.time:
             raise ValueError(f"a low-pass filter over {support} samples needs as many, not {self.time}")
         if self.time < 2:
@@ -177,8 +186,8 @@ class _Scattering:
         """How often the rate is halved after some wavelets of one octave, and the moduli of what comes through them."""
         slowest = min(octave, self.slowest) if self.average else octave
         more = max(slowest - halvings - self.oversampling, 0)
-        filters = _folded(_wavelets(self.padded, self.octaves, self.qualities[order])[chosen], halvings)
-        product = spectrum * jnp.asarray(filters, self.signal.dtype)
+        filters = _wavelets(self.padded, self.octaves, self.qualities[order])[chosen]
+        product = spectrum * self._slowed(filters, halvings)
         return halvings + more, magnitude(jnp.fft.ifft(_folded(product, more)))
 
     def _output(self, moduli: Array, spectrum: Array | None, halvings: int) -> Array:
@@ -188,9 +197,14 @@ class _Scattering:
 
     def _averaged(self, spectrum: Complex[Array, "*batch bins"], halvings: int) -> Float[Array, "*batch frames"]:
         more = max(self.slowest - halvings - self.oversampling, 0)
-        low_pass = _folded(_low_pass(self.padded, self.support), halvings)
-        averaged = jnp.fft.ifft(_folded(spectrum * jnp.asarray(low_pass, self.signal.dtype), more)).real
+        low_pass = self._slowed(_low_pass(self.padded, self.support), halvings)
+        averaged = jnp.fft.ifft(_folded(spectrum * low_pass, more)).real
         return self._cut(averaged, halvings + more)
+
+    def _slowed(self, filters: Float[np.ndarray, "*filters size"], halvings: int) -> Float[Array, "*filters bins"]:
+        """Filters for a rate that has been halved a number of times."""
+        loss = 1 << halvings if self.gain == "unit" else 1  # of taking every 2**halvings-th tap only
+        return jnp.asarray(loss * _folded(filters, halvings), self.signal.dtype)
 
     def _cut(self, padded: Float[Array, "*batch time"], halvings: int) -> Float[Array, "*batch _"]:
         """What belongs to the signal, after the rate has been halved a number of times."""
