@@ -72,10 +72,10 @@ def padded_for_pitch(
 
 
 def period_range(sample_rate: float, fmin: float, fmax: float, frame_length: int) -> tuple[int, int]:
-    """The shortest and the longest period in whole samples.
+    """The shortest and the longest period in whole samples, always at least two.
 
     Raises:
-        ValueError: there are fewer than two periods, or `fmin` has none in a frame.
+        ValueError: the limits are not in order, or `fmin` has no period in a frame.
     """
     if not 0 < fmin < fmax <= sample_rate / 2:
         raise ValueError(f"pitches lie in 0 < fmin < fmax <= {sample_rate / 2} Hz, not from {fmin} to {fmax}")

@@ -121,7 +121,7 @@ def spectral_contrast(
             "want a positive number of bands and low_hz and a quantile in (0, 1), "
             f"not {n_bands}, {low_hz} Hz and {quantile}"
         )
-    values = _widened(spectrogram)
+    values, _ = _wide(spectrogram, frequencies)
     bands = _octave_bands(np.asarray(frequencies, np.float64).tobytes(), low_hz, n_bands)
     valleys, peaks = [], []
     for start, stop, size in bands:
@@ -162,7 +162,7 @@ def poly_features(
     """
     if not 0 <= order < len(frequencies):
         raise ValueError(f"order {order} is not from 0 to {len(frequencies) - 1}, one less than there are bins")
-    values = _widened(spectrogram)
+    values, _ = _wide(spectrogram, frequencies)
     powers = np.vander(np.asarray(frequencies, np.float64), order + 1)
     scale = np.linalg.norm(powers, axis=0)  # of very different sizes
     fit = np.linalg.pinv(powers / scale).T
@@ -184,8 +184,8 @@ def zero_crossing_rate(
     negative = jax.lax.stop_gradient(signal) < -threshold
     if center:
         negative = pad(negative, frame_length // 2, frame_length // 2, "edge")
-    crossings = (negative[..., 1:] != negative[..., :-1]).astype(jnp.promote_types(signal.dtype, jnp.float32))
-    counts = frame(jnp.pad(crossings, [(0, 0)] * (signal.ndim - 1) + [(1, 0)]), frame_length, hop_length)
+    changes = jnp.concatenate([jnp.zeros_like(negative[..., :1]), negative[..., 1:] != negative[..., :-1]], axis=-1)
+    counts = frame(changes.astype(jnp.promote_types(signal.dtype, jnp.float32)), frame_length, hop_length)
     return (counts[..., 1:].sum(-1) / frame_length).astype(signal.dtype)
 
 
