@@ -81,7 +81,7 @@ def paint(found: Columns, kind: str, *, path: str | os.PathLike[str], title: str
             figure.text(canvas.LEFT / width, 1 - 0.27 / height, title, fontsize=11, fontweight="bold", va="baseline")
         axis_width = width - canvas.LEFT - canvas.RIGHT
         axes = figure.add_axes((canvas.LEFT / width, BOTTOM / height, axis_width / width, PANEL / height))
-        _compose(axes, KINDS[kind], found)
+        fill(axes, found, kind)
     return path
 
 
@@ -177,7 +177,9 @@ def _frames(kind: Kind, samples: jax.Array, rate: int, hop: int, skipped: int, c
     return kind.transform(samples, rate, hop)[skipped : skipped + count]
 
 
-def _compose(axes: Any, kind: Kind, found: Columns) -> None:
+def fill(axes: Any, found: Columns, name: str) -> None:
+    """Draws what `columns` found of a kind into matplotlib axes, with labels and a colour bar."""
+    kind = KINDS[name]
     rows = kind.rows(found.sample_rate, found.hop_length, found.values.shape[1])
     if kind.is_power:
         lowest, highest, colours, label = -RANGE_DB, 0.0, "magma", "dB below the loudest"
