@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import signal as scipy_signal
 
 from audiozoo.signal import augmentation as augment
@@ -52,6 +54,16 @@ def test_padding_and_batch_mates_change_nothing(name):
     np.testing.assert_array_equal(again, ours)
     many = [samples(JITTED[name](jax.random.key(i), signal, jnp.array([300, 200]))) for i in range(8)]
     assert any(not np.allclose(x, ours) for x in many)
+
+
+@settings(max_examples=25)
+@given(st.sampled_from(["noise", "room", "clipping", "crop", "shift"]), st.integers(0, 300), st.integers(0, 2**31))
+def test_what_lies_behind_the_length_never_matters(name, length, seed):
+    behind = np.arange(300) >= length
+    lengths, key = jnp.array([length, 300]), jax.random.key(seed)
+    ours, other = (samples(JITTED[name](key, np.where(behind, np.float32(fill), SIGNAL), lengths)) for fill in (0, 9))
+    np.testing.assert_array_equal(ours[0], other[0])
+    assert np.isfinite(ours).all() and not ours[0, length:].any()
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
