@@ -7,6 +7,7 @@ computed by the same kernels on a signal of half the rate, the kernels being cut
 """
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -138,20 +139,7 @@ def vqt(
     signal = jnp.asarray(signal)
     if not jnp.issubdtype(signal.dtype, jnp.floating) or not signal.ndim:
         raise ValueError(f"samples must be real floating-point numbers along an axis, not {signal.dtype}{signal.shape}")
-    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
-    plan = analysis_plan(bank)
-    frames, halvings, parts = 0, 0, []
-    for octave in plan:
-        if halvings < octave.halvings:
-            signal = _slower(signal, bank, octave.bins.stop, halvings, octave.halvings, resampler)
-            halvings = octave.halvings
-        frames = frames or 1 + signal.shape[-1] // octave.hop_length
-        size = len(octave.kernels)
-        padded = pad(signal, size // 2, size // 2, pad_mode)
-        parts.append(correlate(padded, octave.kernels, octave.hop_length, frames))
-    halves = [jnp.split(part, 2, axis=-1) for part in reversed(parts)]
-    real, imag = (jnp.concatenate(half, axis=-1) for half in zip(*halves, strict=True))
-    return jax.lax.complex(real, imag)
+    return _analyse(signal, bank, pad_mode, resampler)
 
 
 def icqt(
@@ -239,25 +227,7 @@ def ivqt(
         scale,
         "recursive",
     )
-    if length is not None:
-        spectrum = spectrum[..., : int(np.ceil((length + bank.lengths.max()) / hop_length)), :]
-    plan = synthesis_plan(bank)
-    total: Array = jnp.zeros((), spectrum.real.dtype)
-    halvings = plan[0].halvings
-    for octave in plan:
-        if resampler is None:
-            for level in range(halvings, octave.halvings, -1):
-                total = half_band.double(total, passband=_passband(bank, octave.bins.start, level))
-            halvings = octave.halvings
-        part = _octave_signal(spectrum[..., octave.bins], octave)
-        if resampler is not None and octave.halvings:
-            part = resampler(part, 2**octave.halvings, 1)
-        total = total + part
-    for level in range(halvings if resampler is None else 0, 0, -1):
-        total = half_band.double(total, passband=_passband(bank, bins, level))
-    if length is None:
-        return total
-    return jnp.pad(total, [(0, 0)] * (total.ndim - 1) + [(0, max(0, length - total.shape[-1]))])[..., :length]
+    return _synthesise(spectrum, bank, length, resampler)
 
 
 def harmonic_cqt(
@@ -336,6 +306,53 @@ def _bank(
         scale=scale,
         recursive=method == "recursive",
     )
+
+
+@functools.partial(jax.jit, static_argnames=("bank", "pad_mode", "resampler"))
+def _analyse(
+    signal: Float[Array, "*batch time"], bank: Bank, pad_mode: PadMode, resampler: Resampler | None
+) -> Complex[Array, "*batch frames bins"]:
+    """The transform, octave by octave from the top; compiled as a whole, as it is many small steps."""
+    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    plan = analysis_plan(bank)
+    frames, halvings, parts = 0, 0, []
+    for octave in plan:
+        if halvings < octave.halvings:
+            signal = _slower(signal, bank, octave.bins.stop, halvings, octave.halvings, resampler)
+            halvings = octave.halvings
+        frames = frames or 1 + signal.shape[-1] // octave.hop_length
+        size = len(octave.kernels)
+        padded = pad(signal, size // 2, size // 2, pad_mode)
+        parts.append(correlate(padded, octave.kernels, octave.hop_length, frames))
+    halves = [jnp.split(part, 2, axis=-1) for part in reversed(parts)]
+    real, imag = (jnp.concatenate(half, axis=-1) for half in zip(*halves, strict=True))
+    return jax.lax.complex(real, imag)
+
+
+@functools.partial(jax.jit, static_argnames=("bank", "length", "resampler"))
+def _synthesise(
+    spectrum: Complex[Array, "*batch frames bins"], bank: Bank, length: int | None, resampler: Resampler | None
+) -> Float[Array, "*batch time"]:
+    """The inverse, octave by octave from the bottom, the rate of the sum doubled on the way."""
+    if length is not None:
+        spectrum = spectrum[..., : math.ceil((length + bank.lengths.max()) / bank.hop_length), :]
+    plan = synthesis_plan(bank)
+    total: Array = jnp.zeros((), spectrum.real.dtype)
+    halvings = plan[0].halvings
+    for octave in plan:
+        if resampler is None:
+            for level in range(halvings, octave.halvings, -1):
+                total = half_band.double(total, passband=_passband(bank, octave.bins.start, level))
+            halvings = octave.halvings
+        part = _octave_signal(spectrum[..., octave.bins], octave)
+        if resampler is not None and octave.halvings:
+            part = resampler(part, 2**octave.halvings, 1)
+        total = total + part
+    for level in range(halvings if resampler is None else 0, 0, -1):
+        total = half_band.double(total, passband=_passband(bank, bank.n_bins, level))
+    if length is None:
+        return total
+    return jnp.pad(total, [(0, 0)] * (total.ndim - 1) + [(0, max(0, length - total.shape[-1]))])[..., :length]
 
 
 def _passband(bank: Bank, bins: int, level: int) -> float:

@@ -75,9 +75,14 @@ def _apart(function: Callable[[Array], Array], signal: Array) -> Array:
     """`function(signal)` as a computation of its own.
 
     XLA would fuse a chain of halvings into one, which computes a sample of the first again for each of its many uses in
-    the next; it drops optimization barriers before it fuses, but it does not look into a conditional.
+    the next; it drops optimization barriers before it fuses, but it does not look into a conditional. Nothing is below
+    minus infinity.
     """
-    return jax.lax.cond(jnp.isnan(signal.ravel()[0]), function, function, signal) if signal.size else function(signal)
+    if not signal.size:
+        return function(signal)
+    made = jax.eval_shape(function, signal)
+    never = signal.ravel()[0] < -jnp.inf
+    return jax.lax.cond(never, lambda _: jnp.zeros(made.shape, made.dtype), function, signal)
 
 
 def _between(samples: Array, taps: np.ndarray, count: int, *, shift: int) -> Array:
