@@ -173,6 +173,21 @@ def test_the_others_in_double():
     np.testing.assert_allclose(in_double(frontends.tacotron2_log_mel), tacotron2_recipe(np.float64), atol=1e-7)
 
 
+def test_gradient_is_that_of_hifigan_s_recipe():
+    weights = RNG.standard_normal((78, 80))
+    leaf = torch.as_tensor(SOUND.astype("f8")).requires_grad_()
+    padded = torch.nn.functional.pad(leaf[None], (384, 384), mode="reflect")[0]
+    window = torch.hann_window(1024, dtype=torch.float64)
+    spectrum = torch.view_as_real(torch.stft(padded, 1024, 256, window=window, center=False, return_complex=True))
+    filters = librosa.filters.mel(sr=22_050, n_fft=1024, n_mels=80, fmin=0, fmax=8_000, dtype=np.float64)
+    mels = torch.as_tensor(filters) @ torch.sqrt(spectrum.square().sum(-1) + 1e-9)
+    (torch.log(torch.clamp(mels, min=1e-5)).T * torch.as_tensor(weights)).sum().backward()
+    with jax.enable_x64(True):
+        loss = lambda x: (frontends.hifigan_log_mel(x) * weights).sum()
+        gradient = jax.jit(jax.grad(loss))(SOUND.astype("f8"))
+    np.testing.assert_allclose(gradient, leaf.grad, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize("samples", [300, 15_600, 15_601, 20_001])
 def test_yamnet_completes_its_last_patch(samples):
     reference = yamnet_recipe(SOUND[:samples])
