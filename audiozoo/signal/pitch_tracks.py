@@ -50,8 +50,8 @@ def pyin(
     """The likeliest course of pitch and voicing, as `librosa.pyin` finds it. Piecewise constant: gradients are zero.
 
     Every trough of YIN's function is a candidate, as probable as thresholds beneath which it is chosen; a hidden Markov
-    model of pitches, voiced and unvoiced, picks among them. The scores of all states are kept until the end: 4 bytes
-    × 24 octaves / `resolution` for every frame.
+    model of pitches, voiced and unvoiced, picks among them. The scores of all states are kept until the end, 8 bytes
+    for every pitch and frame: 4.8 kB a frame for five octaves.
 
     Args:
         signal, sample_rate, fmin, fmax, frame_length, hop_length, integration, center, pad_mode: as in `yin`.
