@@ -221,8 +221,6 @@ def random_speed(
 ) -> Clips:
     """Played faster or slower, pitch and all (Ko et al., 2015): ⌈length / factor⌉ samples, padded for the slowest.
 
-    All factors are computed and one is chosen, unless there is one row only.
-
     Args:
         key: for all rows.
         signal: samples.
@@ -245,7 +243,7 @@ def random_speed(
         return Clips(jnp.pad(played, (0, time - played.shape[0])), whole * up - (-(rest * up) // down))
 
     branches = [functools.partial(play, ratio) for ratio in ratios]
-    return by_row(lambda key, row, length: _one(branches, key, row, length), key, signal, lengths)
+    return by_row(lambda key, row, length: _one(branches, key, row, length), key, signal, lengths, in_turn=True)
 
 
 def _one(branches: Sequence[Callable], key: Array, *operands: Array) -> Array | Clips:
@@ -274,7 +272,7 @@ def random_pitch(
         return pitch_shift(padded, step, n_fft=n_fft, hop_length=hop_length)[: row.shape[0]] if step else row
 
     branches = [functools.partial(shift, step) for step in steps]
-    return by_row(lambda key, row, length: _one(branches, key, row), key, signal, lengths)
+    return by_row(lambda key, row, length: _one(branches, key, row), key, signal, lengths, in_turn=True)
 
 
 def random_band_stop(
@@ -373,7 +371,7 @@ def random_codec(
         return expand(quantise(compress(row, law=law), bits=bits), law=law)
 
     branches = [functools.partial(code, number) for number in bits]
-    return by_row(lambda key, row, length: _one(branches, key, row), key, signal, lengths)
+    return by_row(lambda key, row, length: _one(branches, key, row), key, signal, lengths, in_turn=True)
 
 
 def random_crop(key: Key[Array, ""], signal: Signal, lengths: Lengths = None, *, length: int) -> Clips:

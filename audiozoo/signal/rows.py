@@ -26,6 +26,7 @@ def by_row(
     lengths: Int[Array, "*batch"] | None,
     *others: Shaped[Array, "..."],
     axes: int = 1,
+    in_turn: bool = False,
 ) -> Any:
     """`function(key, row, length, *others)` of every row, each with a key of its own: `fold_in(key, index of row)`.
 
@@ -38,6 +39,7 @@ def by_row(
         lengths: valid steps of each row; None: all.
         others: more arrays by row, of the same leading axes.
         axes: how many of the last axes make a row; time is the first of them.
+        in_turn: row after row rather than all at once, so that a `switch` computes the one branch that it takes.
 
     Raises:
         ValueError: `lengths` are not of the shape of the leading axes.
@@ -55,7 +57,7 @@ def by_row(
 
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(count))
     flat = [other.reshape(count, *other.shape[len(batch) :]) for other in (values, lengths, *others)]
-    results = jax.vmap(one)(keys, *flat)
+    results = jax.lax.map(lambda row: one(*row), (keys, *flat)) if in_turn else jax.vmap(one)(keys, *flat)
     return jax.tree.map(lambda result: result.reshape(*batch, *result.shape[1:]), results)
 
 
