@@ -16,6 +16,7 @@ RACES = {
     "speech": "Voice activity",
     "pitch": "Pitch",
     "signals": "The signal library",
+    "signal_hour": "The signal library: an hour at once",
 }
 RESULTS = Path(__file__).parent / "results"
 HEAD = """# Benchmarks
