@@ -398,22 +398,31 @@ def correlate(
     wanted = (count + shifts - 1) * step
     edges = [(0, 0, 0)] * (signal.ndim - 1) + [(0, wanted - signal.shape[-1], 0)]
     blocks = jax.lax.pad(signal, jnp.zeros((), signal.dtype), edges).reshape(*signal.shape[:-1], -1, step)
+    total = _banded_product(blocks, rows, count)
+    return total.reshape(*signal.shape[:-1], count * group, channels)[..., :frames, :]
+
+
+def _banded_product(
+    blocks: Float[Array, "*batch blocks step"], rows: Float[Array, "span channels"], count: int
+) -> Float[Array, "*batch count channels"]:
+    """Of `span` samples from each of the first `count` blocks on: a matrix product for each block that they reach."""
+    step, span = blocks.shape[-1], len(rows)
+    shifts = -(-span // step)
     if shifts <= _UNROLLED:
-        total = jnp.zeros((), signal.dtype)
+        total = jnp.zeros((), blocks.dtype)
         for i in range(shifts):
             some = rows[i * step : (i + 1) * step]
             part = blocks[..., i : i + count, : some.shape[0]]
             total = total + jnp.matmul(part, some, precision=jax.lax.Precision.HIGHEST)
-    else:
-        rows = jnp.pad(rows, [(0, shifts * step - span), (0, 0)]).reshape(shifts, step, -1)
+        return total
+    rows = jnp.pad(rows, [(0, shifts * step - span), (0, 0)]).reshape(shifts, step, -1)
 
-        def add(total: Array, shift: tuple[Array, Array]) -> tuple[Array, None]:
-            part = jax.lax.dynamic_slice_in_dim(blocks, shift[0], count, -2)
-            return total + jnp.matmul(part, shift[1], precision=jax.lax.Precision.HIGHEST), None
+    def add(total: Array, shift: tuple[Array, Array]) -> tuple[Array, None]:
+        part = jax.lax.dynamic_slice_in_dim(blocks, shift[0], count, -2)
+        return total + jnp.matmul(part, shift[1], precision=jax.lax.Precision.HIGHEST), None
 
-        start = jnp.zeros((*signal.shape[:-1], count, group * channels), signal.dtype)
-        total, _ = jax.lax.scan(add, start, (jnp.arange(shifts), rows))
-    return total.reshape(*signal.shape[:-1], count * group, channels)[..., :frames, :]
+    start = jnp.zeros((*blocks.shape[:-2], count, rows.shape[-1]), blocks.dtype)
+    return jax.lax.scan(add, start, (jnp.arange(shifts), rows))[0]
 
 
 def _octave_signal(spectrum: Complex[Array, "*batch frames bins"], octave: Octave) -> Float[Array, "*batch time"]:
