@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 THREADS = 2
+SIZES = ((1, 1), (1, 10), (1, 600), (16, 1), (16, 10))  # (batch, seconds of sound) in the races of signals
 RACE_SECONDS = 3.0  # of all contenders together, for the rounds of a race between standing ones
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
@@ -115,6 +116,13 @@ def standing() -> Iterator[None]:
         _standing.reset(token)
         for worker in workers.values():
             worker.close()
+
+
+def sizes(longest: float = 600) -> dict[str, dict[str, int]]:
+    """Names of `SIZES` and their settings, up to so many seconds."""
+    told = {1: "1 s", 10: "10 s", 600: "10 min"}
+    found = [(batch, seconds) for batch, seconds in SIZES if seconds <= longest]
+    return {f"{batch} × {told[seconds]}": {"batch": batch, "seconds": seconds} for batch, seconds in found}
 
 
 def race(name: str, module: str, contenders: Sequence[str], settings: Mapping[str, Any], repeats: int = 5) -> list[Row]:

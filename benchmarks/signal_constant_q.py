@@ -14,7 +14,6 @@ import numpy as np
 from benchmarks import harness
 
 RATE = 22_050
-LENGTHS = {"1 s": 1, "10 s": 10, "1 min": 60, "10 min": 600}
 
 
 def noise(seconds: int, batch: int) -> np.ndarray:
@@ -83,17 +82,14 @@ WHO = {
 }
 
 
-def rows(repeats: int = 7, longest: int = 600) -> list[harness.Row]:
-    """Every transform, 1 s to 10 min alone and up to a minute in a batch of 16."""
+def rows(repeats: int = 7) -> list[harness.Row]:
+    """Every transform at every size."""
     missing = set() if importlib.util.find_spec("nnAudio") else {"nnaudio"}
     results = []
     for what, everyone in WHO.items():
         contenders = tuple(name for name in everyone if name not in missing)
-        for batch in (1, 16):
-            for length, seconds in LENGTHS.items():
-                if seconds * batch <= 16 * 60 and seconds <= longest:
-                    settings = {"what": what, "seconds": seconds, "batch": batch}
-                    results += harness.race(f"{what}, {batch} × {length}", __name__, contenders, settings, repeats)
+        for size, settings in harness.sizes().items():
+            results += harness.race(f"{what}, {size}", __name__, contenders, {"what": what, **settings}, repeats)
     return results
 
 

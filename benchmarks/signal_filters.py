@@ -96,9 +96,8 @@ def rows() -> list[harness.Row]:
     results = []
     for what in ("resample", "resample, torchaudio's", "lfilter", "sosfilt", "reverberation"):
         names = tuple(CONTENDERS)[: 2 if what in ("lfilter", "sosfilt") else 3]
-        for batch, seconds in ((1, 1), (1, 60), (1, 600), (16, 1), (16, 60)):
-            settings = {"what": what, "batch": batch, "seconds": seconds}
-            results += harness.race(f"{what}, {batch} × {seconds} s", __name__, names, settings)
+        for size, settings in harness.sizes().items():
+            results += harness.race(f"{what}, {size}", __name__, names, {"what": what, **settings})
     return results
 
 

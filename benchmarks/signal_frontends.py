@@ -12,7 +12,6 @@ import numpy as np
 from benchmarks import harness
 
 RATE = 16_000
-LENGTHS = {"1 s": 1, "10 s": 10, "1 min": 60, "10 min": 600}
 
 
 def noise(seconds: int, batch: int) -> np.ndarray:
@@ -99,15 +98,12 @@ WHO = {
 }
 
 
-def rows(repeats: int = 7, longest: int = 600) -> list[harness.Row]:
-    """Every front end, 1 s to 10 min alone and up to a minute in a batch of 16."""
+def rows(repeats: int = 7) -> list[harness.Row]:
+    """Every front end at every size."""
     results = []
     for what, contenders in WHO.items():
-        for batch in (1, 16):
-            for length, seconds in LENGTHS.items():
-                if seconds * batch <= 16 * 60 and seconds <= longest:
-                    settings = {"what": what, "seconds": seconds, "batch": batch}
-                    results += harness.race(f"{what}, {batch} × {length}", __name__, contenders, settings, repeats)
+        for size, settings in harness.sizes().items():
+            results += harness.race(f"{what}, {size}", __name__, contenders, {"what": what, **settings}, repeats)
     return results
 
 

@@ -12,9 +12,8 @@ import numpy as np
 from benchmarks import harness
 
 RATE = 22_050
-LENGTHS = {"1 s": 1, "10 s": 10, "1 min": 60, "10 min": 600}
 PITCHES: dict[str, Any] = {"fmin": 65.4, "fmax": 2093.0}
-SLOWEST = {"pyin": 60, "hpss": 60}  # seconds of sound, beyond which the peer takes minutes
+SLOW = {"pyin", "hpss"}  # the peer takes minutes for ten
 
 
 def sound(seconds: int, batch: int) -> np.ndarray:
@@ -64,16 +63,14 @@ CONTENDERS = {"audiozoo": audiozoo, "librosa": librosa}
 WHAT = ("onset strength", "tempogram", "hpss", "yin", "pyin")
 
 
-def rows(repeats: int = 5, longest: int = 600) -> list[harness.Row]:
-    """Every transform, 1 s to 10 min alone and up to 10 s in a batch of 16."""
+def rows(repeats: int = 5) -> list[harness.Row]:
+    """Every transform at every size that the peer does within a minute."""
     results = []
     for what in WHAT:
-        for batch in (1, 16):
-            for length, seconds in LENGTHS.items():
-                if seconds > min(longest, SLOWEST.get(what, 600)) or (batch > 1 and seconds > 10):
-                    continue
-                settings = {"what": what, "seconds": seconds, "batch": batch}
-                results += harness.race(f"{what}, {batch} × {length}", __name__, tuple(CONTENDERS), settings, repeats)
+        for size, settings in harness.sizes(10 if what in SLOW else 600).items():
+            if what == "pyin" and settings["batch"] * settings["seconds"] > 16:
+                continue
+            results += harness.race(f"{what}, {size}", __name__, CONTENDERS, {"what": what, **settings}, repeats)
     return results
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchmarks import harness
-from benchmarks.signal_spectral import LENGTHS, RATE, noise
+from benchmarks.signal_spectral import RATE, noise
 
 FRAMES = {"n_fft": 400, "hop_length": 160}
 N_MELS, N_MFCC = 80, 20
@@ -105,19 +105,15 @@ WHO = {
     "inverse mel": ("audiozoo", "librosa"),
     "64 gammatones": ("audiozoo", "scipy"),
 }
-HEAVY = {"inverse mel", "64 gammatones"}  # these stop at a minute
+HEAVY = {"inverse mel", "64 gammatones"}  # these stop at 10 s
 
 
-def rows(repeats: int = 7, longest: int = 600) -> list[harness.Row]:
-    """Everything at 1 s to 10 min alone, and up to a minute in a batch of 16."""
+def rows(repeats: int = 7) -> list[harness.Row]:
+    """Everything at every size."""
     results = []
     for what, contenders in WHO.items():
-        for batch in (1, 16):
-            for length, seconds in LENGTHS.items():
-                if seconds * batch > (60 if what in HEAVY else 16 * 60) or seconds > longest:
-                    continue
-                settings = {"what": what, "seconds": seconds, "batch": batch}
-                results += harness.race(f"{what}, {batch} × {length}", __name__, contenders, settings, repeats)
+        for size, settings in harness.sizes(10 if what in HEAVY else 600).items():
+            results += harness.race(f"{what}, {size}", __name__, contenders, {"what": what, **settings}, repeats)
     return results
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from benchmarks import harness
 
 RATE = 16_000
-LENGTHS = {"1 s": 1, "10 s": 10, "1 min": 60, "10 min": 600}
 LEVELS = 6
-WAVELETS = ("db4", "sym8", "db20")
+WAVELETS = ("db4", "db20")
 SCALES = np.geomspace(4, 256, 32)
 SCATTERING: dict[str, Any] = {"octaves": 8, "per_octave": (8, 1)}
 
@@ -96,22 +95,15 @@ RACES = {
 }
 
 
-def rows(repeats: int = 7, longest: int = 600) -> list[harness.Row]:
-    """Every transform, 1 s to 10 min alone and up to 10 s in a batch of 16."""
+def rows(repeats: int = 7) -> list[harness.Row]:
+    """Every transform at every size."""
     results = []
-    for what, (contenders, wavelets, most) in RACES.items():
+    for what, (contenders, wavelets, longest) in RACES.items():
         for wavelet in wavelets:
-            for batch in (1, 16):
-                for length, seconds in LENGTHS.items():
-                    if (
-                        seconds > min(most, longest)
-                        or (batch > 1 and seconds > 10)
-                        or (seconds * batch > 60 and most < 60)
-                    ):
-                        continue
-                    settings = {"what": what, "wavelet": wavelet, "seconds": seconds, "batch": batch}
-                    name = f"{what} {wavelet}".strip() + f", {batch} × {length}"
-                    results += harness.race(name, __name__, contenders, settings, repeats)
+            for size, settings in harness.sizes(longest).items():
+                name = f"{what} {wavelet}".strip() + f", {size}"
+                settings = {"what": what, "wavelet": wavelet, **settings}
+                results += harness.race(name, __name__, contenders, settings, repeats)
     return results
 
 
