@@ -9,9 +9,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 find_python = $(shell $(1) --version >/dev/null 2>&1 && echo $(1) || ls -d "$$(pyenv root 2>/dev/null)"/versions/$(2).*/bin/$(1) 2>/dev/null | tail -n 1)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest
+# Processes that share the tests, a file each at a time; they need 4 GiB each.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-.PHONY: demo test test-quick test-slow test-newest test-lowest lint format notebooks bench clean
+.PHONY: demo test test-quick test-slow test-without-oracles test-newest test-lowest lint format notebooks bench clean
 
 demo: $(VENV)/.with-cli
 	$(BIN)/audiozoo demo --output-dir demo
@@ -25,15 +27,19 @@ test-quick: $(VENV)/.with-test
 test-slow: $(VENV)/.with-oracles
 	$(PYTEST) --oracles -m slow
 
+test-without-oracles:
+	$(PYTEST) -m "not slow"
+
 # The newest Python and the newest JAX it gets, without the oracles.
 test-newest:
 	$(MAKE) .venv-newest/.with-test VENV=.venv-newest PYTHON=$(call find_python,python3.13,3.13)
-	.venv-newest/bin/python -m pytest -m "not slow"
+	$(MAKE) test-without-oracles VENV=.venv-newest
 
 # Every dependency at the lowest version that pyproject.toml admits, in the rooms that lean on one.
 test-lowest:
 	$(MAKE) .venv-lowest/.with-test VENV=.venv-lowest PYTHON=$(call find_python,python3.12,3.12) PIP_FLAGS="--constraint .venv-lowest/lowest.txt"
-	.venv-lowest/bin/python -m pytest -m "not slow and not weights" $(addprefix tests/, cli data models pipelines signal weights test_catalogue.py)
+	.venv-lowest/bin/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not weights" \
+	    $(addprefix tests/, cli data models pipelines weights test_catalogue.py signal/test_spectral.py signal/test_filters.py)
 
 lint: $(VENV)/.with-lint
 	$(BIN)/ruff check .

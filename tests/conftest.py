@@ -12,10 +12,18 @@ jax.config.update("jax_num_cpu_devices", 8)  # every test sees eight devices
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # compiled programs outlive a run: the second one is far quicker
     jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+if "PYTEST_XDIST_WORKER" in os.environ:  # a bounded cache is one that JAX locks before it writes or reads
+    jax.config.update("jax_compilation_cache_max_size", 16 * 2**30)
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=20)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=300)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled_programs_do_not_pile_up():
+    yield
+    jax.clear_caches()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
