@@ -171,6 +171,7 @@ def random_room(
     level: Level = "direct",
 ) -> Signal:
     """`reverberate` with one of several impulse responses for each row."""
+    responses = jnp.asarray(responses)
     return by_row(
         lambda key, row, length: reverberate(
             row, responses[draw_whole(key, 0, responses.shape[0])], length, level=level
