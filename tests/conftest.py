@@ -10,10 +10,9 @@ import pytest
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", 8)  # every test sees eight devices
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # compiled programs outlive a run: the second one is far quicker
-    jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "jax"))
+    jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parents[1] / ".cache" / "compiled"))
+    jax.config.update("jax_compilation_cache_max_size", 16 * 2**30)  # JAX locks a bounded cache before it uses it
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-if "PYTEST_XDIST_WORKER" in os.environ:  # a bounded cache is one that JAX locks before it writes or reads
-    jax.config.update("jax_compilation_cache_max_size", 16 * 2**30)
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=20)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=300)
