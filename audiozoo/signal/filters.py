@@ -67,10 +67,19 @@ def lfilter_with_state(
 
 
 def lfilter_zi(b: Float[Numbers, " zeros"], a: Float[Numbers, " poles"]) -> Float[Numbers, " order"]:
-    """The state of a filter that has seen ones for ever; times the first sample, it starts without a jolt."""
+    """The state of a filter that has seen ones for ever; times the first sample, it starts without a jolt.
+
+    Raises:
+        ValueError: the coefficients are not two vectors, or have a pole at zero hertz, so that ones have no limit.
+    """
     b, a = _normalised(b, a)
+    if isinstance(a, np.ndarray) and not a.sum():
+        raise ValueError("a filter with a pole at zero hertz never settles: its feedback coefficients add up to zero")
     xp = library(b, a)
-    return state_space.steady_state(_direct_form(b, a)) if max(len(b), len(a)) > 1 else xp.zeros(0)
+    order = max(len(b), len(a)) - 1
+    b, a = xp.pad(b, (0, order + 1 - len(b))), xp.pad(a, (0, order + 1 - len(a)))
+    still = (b - a * (b.sum() / a.sum()))[1:]  # what each delay is given, when ones go in and a constant comes out
+    return xp.cumsum(still[::-1])[::-1]
 
 
 def sosfilt(
@@ -107,9 +116,18 @@ def sosfilt_with_state(
 
 
 def sosfilt_zi(sos: Float[Numbers, "sections 6"]) -> Float[Numbers, "sections 2"]:
-    """The state of a cascade that has seen ones for ever."""
+    """The state of a cascade that has seen ones for ever.
+
+    Section by section: the cascade as a whole is too ill-conditioned for steep filters of low frequencies.
+    """
     sos = _sections(sos)
-    return state_space.steady_state(_cascade(sos)).reshape(len(sos), 2)
+    xp = library(sos)
+    states, heard = [], 1.0  # heard: the constant that the section is given
+    for i in range(len(sos)):
+        b, a = sos[i, :3], sos[i, 3:]
+        states.append(heard * lfilter_zi(b, a))
+        heard = heard * b.sum() / a.sum()
+    return xp.stack(states)
 
 
 def filtfilt(

@@ -57,12 +57,6 @@ def apply(
     return _METHODS[method](system, signal, state) if signal.shape[-1] else (signal, state)
 
 
-def steady_state(system: StateSpace) -> Float[Numbers, " order"]:
-    """The state that a constant input of one leads to."""
-    library_ = library(*system)
-    return library_.linalg.solve(library_.eye(len(system.b)) - system.a, system.b)
-
-
 def _scan(system: StateSpace, signal: Array, state: Array) -> tuple[Array, Array]:
     a, b, c, d = (jnp.asarray(part, signal.dtype) for part in system)
 

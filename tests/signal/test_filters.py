@@ -72,6 +72,19 @@ def test_forth_and_back_is_scipys(extension):
         np.testing.assert_allclose(filters.sosfilt_zi(SOS), scipy.signal.sosfilt_zi(SOS), atol=1e-13)
 
 
+def test_steep_filters_of_low_frequencies_start_in_their_steady_state():
+    with jax.enable_x64(True):
+        sos, x = scipy.signal.butter(12, 30, fs=8000, output="sos"), noise(2000)
+        np.testing.assert_allclose(filters.sosfilt_zi(sos), scipy.signal.sosfilt_zi(sos), rtol=1e-10)
+        expected = scipy.signal.sosfiltfilt(sos, x)
+        np.testing.assert_allclose(filters.sosfiltfilt(x, sos), expected, atol=1e-9 * np.abs(expected).max())
+
+
+def test_a_filter_that_never_settles_is_named():
+    with pytest.raises(ValueError, match="never settles"):
+        filters.lfilter_zi([1.0], [1.0, -1.0])
+
+
 def test_gradients_of_signal_and_coefficients_are_those_of_the_loop():
     """The first ones, and how they change in some direction: the second ones."""
     with jax.enable_x64(True):
