@@ -208,7 +208,10 @@ def random_polarity(
     """
     check_range("probability", probability, least=0, most=1)
     return by_row(
-        lambda key, row, length: jnp.where(jax.random.bernoulli(key, probability), -row, row), key, signal, lengths
+        lambda key, row, length: jnp.where(jax.random.bernoulli(key, jnp.float32(probability)), -row, row),
+        key,
+        signal,
+        lengths,
     )
 
 

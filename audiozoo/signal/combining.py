@@ -86,7 +86,7 @@ def sometimes(transform: Transform, probability: float, *, axes: int = 1) -> Tra
     def apply(key: Array, values: Array, lengths: Array | None = None) -> Array:
         coin, inner = jax.random.split(key)
         changed = _kept(transform, inner, values, lengths)
-        pick = lambda key, row, length, new: jnp.where(jax.random.bernoulli(key, probability), new, row)
+        pick = lambda key, row, length, new: jnp.where(jax.random.bernoulli(key, jnp.float32(probability)), new, row)
         return by_row(pick, coin, values, lengths, changed, axes=axes)
 
     return apply
