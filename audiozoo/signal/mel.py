@@ -287,5 +287,7 @@ def whisper_log_mel(signal: Float[Array, "*batch time"], *, n_mels: int) -> Floa
     spectrogram = log_mel(
         signal.astype(jnp.float32), filters=mel_filters(16_000, 400, n_mels), n_fft=400, hop_length=160
     )[..., :-1, :]
+    if not spectrogram.size:  # less than a hop: nothing is the loudest
+        return spectrogram
     loudest = spectrogram.max((-2, -1), keepdims=True)
     return (jnp.maximum(spectrogram, loudest - 8) + 4) / 4

@@ -101,8 +101,8 @@ def tempo(
         raise ValueError(f"no lag of {len(beats)} is of a tempo below {highest}")
     prior = np.full(len(beats), -np.inf)
     prior[allowed] = -0.5 * (np.log2(beats[allowed] / start) / deviation) ** 2
-    mean = tempogram if by_frame else tempogram.mean(-2)
-    mean = mean.astype(jnp.promote_types(mean.dtype, jnp.float32))
+    wide = tempogram.astype(jnp.promote_types(tempogram.dtype, jnp.float32))
+    mean = wide if by_frame else wide.sum(-2) / max(1, wide.shape[-2])  # no frames are as silence
     best = jnp.argmax(jnp.log1p(1e6 * mean) + jnp.asarray(prior, mean.dtype), axis=-1)
     return jnp.asarray(beats, mean.dtype)[best].astype(tempogram.dtype)
 

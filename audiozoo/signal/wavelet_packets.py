@@ -68,7 +68,7 @@ def inverse_packet_tree(
             raise ValueError(f"{length} samples do not make {count} coefficients of {nodes} nodes with mode {mode!r}")
     tree = jnp.moveaxis(jnp.asarray(packets)[..., np.argsort(_ranks(level, order))], -1, -2)
     for wanted in reversed(lengths):
-        pair = tree.reshape(*tree.shape[:-2], -1, 2, tree.shape[-1])
+        pair = tree.reshape(*tree.shape[:-2], tree.shape[-2] // 2, 2, tree.shape[-1])
         tree = shortened(idwt(pair[..., 0, :], pair[..., 1, :], wavelet, mode=mode), wanted)
     return tree[..., 0, :]
 
