@@ -51,7 +51,7 @@ def signal_to_noise(
 ) -> Float[Array, "*batch"]:
     """Power of the reference over that of the difference, in dB within ±`ceiling`; of two silences, the ceiling.
 
-    For n-bit quantisation of a full-scale sine it is about 6.02 n + 1.76.
+    For n-bit quantisation of a full-scale sine it is about 6.02 n + 1.76. Of half precision it is float32.
     """
     dtype = jnp.promote_types(reference.dtype, jnp.float32)
     wanted = jnp.sum(jnp.square(reference.astype(dtype)), -1)
