@@ -77,7 +77,9 @@ def frame(signal: Float[Array, "*batch time"], size: int, hop_length: int) -> Fl
     """
     check_framing(size, hop_length)
     count = max(0, 1 + (signal.shape[-1] - size) // hop_length)
-    return signal[..., hop_length * np.arange(count)[:, None] + np.arange(size)]
+    # Counted by the compiled program: as a constant, the indices of an hour would be half a gigabyte of it.
+    start, offset = (jax.lax.broadcasted_iota(jnp.int32, (count, size), axis) for axis in (0, 1))
+    return jnp.asarray(signal)[..., hop_length * start + offset]
 
 
 def kaldi_frames(
