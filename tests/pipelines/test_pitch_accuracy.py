@@ -35,7 +35,7 @@ def errors(track, frequency):
 
 @pytest.fixture(scope="module", params=["crepe_tiny", "crepe_full"])
 def model(request):
-    return {"model": request.param, "variables": audiozoo.load(request.param)[1]}
+    return {"model": audiozoo.load(request.param)}
 
 
 @pytest.mark.parametrize("decoder", ["weighted_argmax", "viterbi"])
