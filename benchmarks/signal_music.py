@@ -70,7 +70,7 @@ def rows(repeats: int = 5) -> list[harness.Row]:
         for size, settings in harness.sizes(10 if what in SLOW else 600).items():
             if what == "pyin" and settings["batch"] * settings["seconds"] > 16:
                 continue
-            results += harness.race(f"{what}, {size}", __name__, CONTENDERS, {"what": what, **settings}, repeats)
+            results += harness.race(f"{what}, {size}", __name__, tuple(CONTENDERS), {"what": what, **settings}, repeats)
     return results
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import harness
 from benchmarks.signal_spectral import RATE, noise
 
-FRAMES = {"n_fft": 400, "hop_length": 160}
+FRAMES: dict[str, Any] = {"n_fft": 400, "hop_length": 160}
 N_MELS, N_MFCC = 80, 20
 TURNS = 100  # of non-negative least squares
 

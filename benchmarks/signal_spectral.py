@@ -46,7 +46,8 @@ def audiozoo(*, what: str, n_fft: int, hop: int, seconds: int, batch: int) -> Ca
 def librosa(*, what: str, n_fft: int, hop: int, seconds: int, batch: int) -> Callable[[], Sequence[int]]:
     import librosa as peer
 
-    waveform, settings = noise(seconds, batch), {"n_fft": n_fft, "hop_length": hop}
+    settings: dict[str, Any] = {"n_fft": n_fft, "hop_length": hop}
+    waveform = noise(seconds, batch)
     spectrum = peer.stft(waveform, **settings)
     magnitudes = np.abs(spectrum)
     functions: dict[str, Callable[[], np.ndarray]] = {

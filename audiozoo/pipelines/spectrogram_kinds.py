@@ -215,7 +215,7 @@ def _tempogram(samples: Array, rate: int, hop: int) -> Array:
     found = signal.tempogram(signal.onset_strength(samples, rate, hop_length=hop))
     lag = 60 * rate / (hop * BEATS)
     below = lag.astype(int)
-    share = (lag - below).astype(np.float32)
+    share = jnp.asarray(lag - below, found.dtype)
     return (1 - share) * found[..., below] + share * found[..., below + 1]
 
 

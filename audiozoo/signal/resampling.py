@@ -274,7 +274,7 @@ def _groups(signal: Array, weights: Array, plan: _Plan, stretches: int) -> Array
     """Every group's samples gathered, for ratios whose whole matrix would be too large."""
     groups, span, size = weights.shape
     first = np.array(plan.first) - plan.first[0]
-    starts = plan.inputs * jnp.arange(stretches)[:, None] + first  # counted by the program, as they grow with the signal
+    starts = plan.inputs * jnp.arange(stretches)[:, None] + first  # counted by the program: they grow
     signal = _from(signal, plan.first[0], plan.inputs * (stretches - 1) + int(first.max()) + span)
     frames = signal[..., starts[..., None] + jnp.arange(span)]
     outputs = jnp.einsum("...bpw,pwg->...bpg", frames, weights, precision=jax.lax.Precision.HIGHEST)
