@@ -131,8 +131,8 @@ def cepstral_coefficients(
 
 def mfcc(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: float,
+    *,
     n_mfcc: int = 20,
     n_fft: int = 2048,
     hop_length: int = 512,
@@ -188,8 +188,8 @@ def mfcc(
 
 def lfcc(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: float,
+    *,
     n_lfcc: int = 40,
     n_filters: int = 128,
     n_fft: int = 400,

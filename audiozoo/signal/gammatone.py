@@ -114,8 +114,8 @@ def gammatone_filters(
 
 def gammatone_spectrogram(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: float,
+    *,
     n_fft: int,
     hop_length: int,
     n_filters: int = 64,
@@ -137,8 +137,8 @@ def gammatone_spectrogram(
 
 def gammatone_filterbank(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: float,
+    *,
     n_filters: int = 64,
     low_hz: float = 50.0,
     high_hz: float | None = None,

@@ -44,8 +44,8 @@ def _de_man_shelf(sample_rate: float) -> np.ndarray:
 
 def integrated_loudness(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: int,
+    *,
     channels: bool = False,
     weights: Sequence[float] | None = None,
     last_block: Literal["complete", "rounded"] = "complete",
@@ -76,8 +76,8 @@ def integrated_loudness(
 
 def momentary_loudness(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: int,
+    *,
     channels: bool = False,
     weights: Sequence[float] | None = None,
     exact: bool = False,
@@ -87,7 +87,7 @@ def momentary_loudness(
 
 
 def normalise_loudness(
-    signal: Float[Array, "*batch time"], *, sample_rate: int, to: float, channels: bool = False
+    signal: Float[Array, "*batch time"], sample_rate: int, *, to: float, channels: bool = False
 ) -> Float[Array, "*batch time"]:
     """The signal with a gain that makes its integrated loudness `to` LUFS; what is below the gate stays as it is."""
     now = integrated_loudness(signal, sample_rate=sample_rate, channels=channels)

@@ -103,8 +103,8 @@ def mel_filters(
 
 def mel_spectrogram(
     signal: Float[Array, "*batch time"],
-    *,
     sample_rate: float,
+    *,
     n_fft: int,
     hop_length: int,
     n_mels: int,
@@ -149,8 +149,8 @@ def mel_spectrogram(
 
 def inverse_mel(
     mel: Float[Array, "*batch frames n_mels"],
-    *,
     sample_rate: float,
+    *,
     n_fft: int,
     low_hz: float = 0.0,
     high_hz: float | None = None,
@@ -221,8 +221,8 @@ def _momenta(iterations: int) -> Float[np.ndarray, " iterations"]:
 
 def mel_to_audio(
     mel: Float[Array, "*batch frames n_mels"],
-    *,
     sample_rate: float,
+    *,
     n_fft: int,
     hop_length: int,
     low_hz: float = 0.0,

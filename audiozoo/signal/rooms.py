@@ -159,7 +159,7 @@ def energy_decay(response: Float[Array, "*batch time"]) -> Float[Array, "*batch 
 
 
 def reverberation_time(
-    response: Float[Array, "*batch time"], *, sample_rate: float, start_db: float = -5.0, stop_db: float = -35.0
+    response: Float[Array, "*batch time"], sample_rate: float, *, start_db: float = -5.0, stop_db: float = -35.0
 ) -> Float[Array, "*batch"]:
     """Seconds for 60 dB, by a line through the decay between two levels (ISO 3382: T30); zero if it has no slope."""
     decay = energy_decay(response)
