@@ -1,9 +1,11 @@
 """The commands. What they need is imported when they run, so that `audiozoo --help` answers at once."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -329,9 +331,20 @@ def _prepare() -> None:
     from audiozoo import weights
 
     if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        jax.config.update("jax_compilation_cache_dir", str(weights.home() / "compiled"))
+        folder = weights.home() / "compiled"
+        _forget_half_written(folder)
+        jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_compilation_cache_max_size", 2**30)  # bytes; what was not used for longest goes first
+
+
+def _forget_half_written(folder: Path) -> None:
+    """A program without the time of its last use, as a killed process leaves it, would keep JAX from adding others."""
+    for program in folder.glob("*-cache"):
+        used = program.with_name(f"{program.name.removesuffix('-cache')}-atime")
+        with contextlib.suppress(OSError):
+            if not used.exists() and program.stat().st_mtime < time.time() - 60:  # it may be being written just now
+                program.unlink()
 
 
 def _known(look_up: Any, name: str) -> Any:

@@ -1,4 +1,6 @@
 import json
+import os
+import time
 from pathlib import Path
 
 import matplotlib.image
@@ -197,3 +199,15 @@ def test_the_demo_goes_on_without_what_cannot_be_had(audiozoo, monkeypatch):
     result = audiozoo("demo", "-o", "out")
     assert result.exit_code == 1
     assert "audiozoo: jfk: no network\n" in result.stderr and "telephone: a second fault\n" in result.stderr
+
+
+def test_compiled_programs_that_were_half_written_are_forgotten(tmp_path):
+    """JAX keeps a file with each program that says when it was used last, and stumbles where that is missing."""
+    from audiozoo.cli.app import _forget_half_written
+
+    for name, age in (("whole-cache", 3600), ("whole-atime", 3600), ("half-cache", 3600), ("new-cache", 0)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    _forget_half_written(tmp_path)
+    _forget_half_written(tmp_path / "nowhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["new-cache", "whole-atime", "whole-cache"]
