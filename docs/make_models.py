@@ -7,10 +7,12 @@ python docs/make_models.py --check  # says whether they are up to date
 import sys
 from pathlib import Path
 
+import made
+
 from audiozoo import zoo
 
 ROOT = Path(__file__).parents[1]
-BEGIN, END = "<!-- models:begin (made by docs/make_models.py) -->", "<!-- models:end -->"
+SCRIPT = "make_models.py"
 
 
 def page() -> str:
@@ -50,15 +52,8 @@ def short_table() -> str:
 
 
 def with_table(readme: str) -> str:
-    """The README with the table between its marks made anew.
-
-    Raises:
-        ValueError: it has no such marks.
-    """
-    if BEGIN not in readme or END not in readme:
-        raise ValueError(f"README.md has no place for the table of models: write the lines {BEGIN!r} and {END!r}")
-    before, after = readme.split(BEGIN)[0], readme.split(END)[1]
-    return f"{before}{BEGIN}\n{short_table()}\n{END}{after}"
+    """The README with the table between its marks made anew. A ValueError if it has none."""
+    return made.between(readme, "models", SCRIPT, short_table())
 
 
 def pages() -> dict[Path, str]:
@@ -67,16 +62,5 @@ def pages() -> dict[Path, str]:
     return {ROOT / "docs" / "models.md": page(), readme: with_table(readme.read_text())}
 
 
-def main() -> int:
-    """Writes what is out of date, or with `--check` only says so; 1 if something was to be said."""
-    stale = {path: text for path, text in pages().items() if not path.exists() or path.read_text() != text}
-    for path, text in stale.items():
-        if "--check" in sys.argv:
-            print(f"{path.name} is out of date: python docs/make_models.py")
-        else:
-            path.write_text(text)
-    return int("--check" in sys.argv and bool(stale))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(made.write(pages(), SCRIPT))

@@ -10,11 +10,13 @@ import re
 import sys
 from pathlib import Path
 
+import made
+
 from audiozoo import signal
 from audiozoo.pipelines.spectrograms import KINDS
 
 ROOT = Path(__file__).parents[1]
-MADE = " (made by docs/make_signal.py) -->"
+SCRIPT = "make_signal.py"
 
 
 def stub() -> str:
@@ -46,12 +48,6 @@ def kinds() -> str:
     return "\n".join(rows)
 
 
-def between(text: str, mark: str, new: str) -> str:
-    """The text with what is between two marks made anew."""
-    begin, end = f"<!-- {mark}:begin{MADE}", f"<!-- {mark}:end -->"
-    return f"{text.split(begin)[0]}{begin}\n{new}\n{end}{text.split(end)[1]}"
-
-
 def summary(thing: object) -> str:
     """The first sentence of a docstring, safe in a cell of a table."""
     first = (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ").rstrip(":")
@@ -61,20 +57,10 @@ def summary(thing: object) -> str:
 def files() -> dict[Path, str]:
     """Every file that is made, as it should be."""
     page = ROOT / "docs" / "signal" / "README.md"
-    text = between(between(page.read_text(), "kinds", kinds()), "index", index())
+    text = made.between(page.read_text(), "kinds", SCRIPT, kinds())
+    text = made.between(text, "index", SCRIPT, index())
     return {ROOT / "audiozoo" / "signal" / "__init__.pyi": stub(), page: text}
 
 
-def main() -> int:
-    stale = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
-    if "--check" in sys.argv[1:]:
-        for path in stale:
-            print(f"{path.relative_to(ROOT)} is out of date: python docs/make_signal.py", file=sys.stderr)
-        return bool(stale)
-    for path in stale:
-        path.write_text(files()[path])
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(made.write(files(), SCRIPT))

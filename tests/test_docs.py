@@ -1,10 +1,10 @@
 """What is written is so: the tables of models, the links, the README's code."""
 
-import importlib.util
 import re
 import shutil
 from pathlib import Path
 
+import make_models
 import numpy as np
 import pytest
 
@@ -12,30 +12,22 @@ from audiozoo import zoo
 from audiozoo.data import load_audio
 from tests import recordings
 
-FILE = Path(__file__).parents[1] / "docs" / "make_models.py"
+FILE = Path(make_models.__file__)
 
 
-@pytest.fixture(scope="module")
-def make_models():
-    spec = importlib.util.spec_from_file_location("make_models", FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_tables_of_models_are_up_to_date(make_models):
+def test_the_tables_of_models_are_up_to_date():
     for path, text in make_models.pages().items():
         assert path.exists() and path.read_text() == text, f"{path.name} is out of date: python docs/make_models.py"
 
 
-def test_every_model_is_in_both_tables(make_models):
+def test_every_model_is_in_both_tables():
     for name, preset in zoo.PRESETS.items():
         assert f"`{name}`" in make_models.short_table()
         assert f"`{name}`" in make_models.page()
         assert f"{preset.parameters:,}" in make_models.page()
 
 
-def test_a_readme_without_a_place_for_the_table_is_named(make_models):
+def test_a_readme_without_a_place_for_the_table_is_named():
     with pytest.raises(ValueError, match="models:begin"):
         make_models.with_table("# A page")
 

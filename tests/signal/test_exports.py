@@ -1,11 +1,11 @@
 """What `audiozoo.signal` exports: it exists, says what it is, is told of in the docs, and type checkers see it."""
 
 import importlib
-import importlib.util
 import inspect
 import re
 from pathlib import Path
 
+import make_signal
 import pytest
 
 from audiozoo import signal
@@ -14,15 +14,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = [(module, name) for module, names in signal.MODULES.items() for name in names]
 
 
-@pytest.fixture(scope="module")
-def make_signal():
-    spec = importlib.util.spec_from_file_location("make_signal", ROOT / "docs" / "make_signal.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_what_is_made_of_the_table_is_up_to_date(make_signal):
+def test_what_is_made_of_the_table_is_up_to_date():
     for path, text in make_signal.files().items():
         assert path.exists() and path.read_text() == text, f"{path.name} is out of date: python docs/make_signal.py"
 
