@@ -160,6 +160,17 @@ def race(name: str, module: str, contenders: Sequence[str], settings: Mapping[st
     ]
 
 
+def races(
+    module: str, who: Mapping[str, Sequence[str]], repeats: int = 7, longest: Mapping[str, float] | None = None
+) -> list[Row]:
+    """A race of every transform, between the contenders named, at every one of `SIZES` up to its longest."""
+    results = []
+    for what, contenders in who.items():
+        for size, settings in sizes((longest or {}).get(what, 600)).items():
+            results += race(f"{what}, {size}", module, contenders, {"what": what, **settings}, repeats)
+    return results
+
+
 def table(rows: Iterable[Row], ours: str = "audiozoo") -> str:
     """A Markdown table; the ratio is a contender's median over ours: above 1, audiozoo is ahead of it."""
     rows = list(rows)

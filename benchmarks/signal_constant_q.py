@@ -82,15 +82,10 @@ WHO = {
 }
 
 
-def rows(repeats: int = 7) -> list[harness.Row]:
+def rows() -> list[harness.Row]:
     """Every transform at every size."""
     missing = set() if importlib.util.find_spec("nnAudio") else {"nnaudio"}
-    results = []
-    for what, everyone in WHO.items():
-        contenders = tuple(name for name in everyone if name not in missing)
-        for size, settings in harness.sizes().items():
-            results += harness.race(f"{what}, {size}", __name__, contenders, {"what": what, **settings}, repeats)
-    return results
+    return harness.races(__name__, {what: [name for name in who if name not in missing] for what, who in WHO.items()})
 
 
 if __name__ == "__main__":

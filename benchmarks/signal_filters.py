@@ -93,12 +93,10 @@ CONTENDERS = {"audiozoo": audiozoo, "scipy or soxr": scipy, "torchaudio": torcha
 
 def rows() -> list[harness.Row]:
     """Every race; torchaudio's recursive filters need an extension that is not built for CPU, and are left out."""
-    results = []
-    for what in ("resample", "resample, torchaudio's", "lfilter", "sosfilt", "reverberation"):
-        names = tuple(CONTENDERS)[: 2 if what in ("lfilter", "sosfilt") else 3]
-        for size, settings in harness.sizes().items():
-            results += harness.race(f"{what}, {size}", __name__, names, {"what": what, **settings})
-    return results
+    alone = {"lfilter", "sosfilt"}
+    whats = ("resample", "resample, torchaudio's", "lfilter", "sosfilt", "reverberation")
+    who = {what: tuple(CONTENDERS)[: 2 if what in alone else 3] for what in whats}
+    return harness.races(__name__, who, repeats=5)
 
 
 if __name__ == "__main__":

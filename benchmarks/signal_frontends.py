@@ -98,13 +98,9 @@ WHO = {
 }
 
 
-def rows(repeats: int = 7) -> list[harness.Row]:
+def rows() -> list[harness.Row]:
     """Every front end at every size."""
-    results = []
-    for what, contenders in WHO.items():
-        for size, settings in harness.sizes().items():
-            results += harness.race(f"{what}, {size}", __name__, contenders, {"what": what, **settings}, repeats)
-    return results
+    return harness.races(__name__, WHO)
 
 
 if __name__ == "__main__":

@@ -108,13 +108,9 @@ WHO = {
 HEAVY = {"inverse mel", "64 gammatones"}  # these stop at 10 s
 
 
-def rows(repeats: int = 7) -> list[harness.Row]:
+def rows() -> list[harness.Row]:
     """Everything at every size."""
-    results = []
-    for what, contenders in WHO.items():
-        for size, settings in harness.sizes(10 if what in HEAVY else 600).items():
-            results += harness.race(f"{what}, {size}", __name__, contenders, {"what": what, **settings}, repeats)
-    return results
+    return harness.races(__name__, WHO, longest=dict.fromkeys(HEAVY, 10))
 
 
 if __name__ == "__main__":
