@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, Int, Key
 from audiozoo.signal.fir import convolve, firwin
 from audiozoo.signal.levels import safe_sqrt
 from audiozoo.signal.phase import pitch_shift
+from audiozoo.signal.precision import wide_dtype
 from audiozoo.signal.quantisation import Law, compress, expand, quantise
 from audiozoo.signal.resampling import resample
 from audiozoo.signal.rows import Clips, Range, by_row, check_range, clear, draw, draw_whole, full_lengths
@@ -48,7 +49,7 @@ def mix_at_snr(
     if signal.shape[-1] != noise.shape[-1]:
         raise ValueError(f"signal and noise are equally long, not {signal.shape[-1]} and {noise.shape[-1]} samples")
     lengths = full_lengths(signal.shape[:-1], signal.shape[-1], lengths)
-    dtype = jnp.promote_types(signal.dtype, jnp.float32)
+    dtype = wide_dtype(signal)
     wide, noise = (clear(jnp.broadcast_to(x, signal.shape).astype(dtype), lengths) for x in (signal, noise))
     energy, unwanted = (jnp.sum(jnp.square(x), -1) for x in (wide, noise))
     heard = (energy > 0) & (unwanted > 0)
@@ -147,7 +148,7 @@ def reverberate(
             f"want a response of some taps and a level of {', '.join(get_args(Level))}, not {response.shape}, {level!r}"
         )
     lengths = full_lengths(signal.shape[:-1], signal.shape[-1], lengths)
-    dtype = jnp.promote_types(signal.dtype, jnp.float32)
+    dtype = wide_dtype(signal)
     wide, response = clear(signal.astype(dtype), lengths), response.astype(dtype)
     direct = jnp.argmax(jnp.abs(response), -1)
     if level == "direct":

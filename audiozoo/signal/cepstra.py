@@ -12,7 +12,6 @@
 import functools
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -21,6 +20,7 @@ from audiozoo.signal import spectral
 from audiozoo.signal.decibels import power_to_db
 from audiozoo.signal.framing import PadMode, pad
 from audiozoo.signal.mel import MelScale, mel_spectrogram
+from audiozoo.signal.precision import product, read_only, widened
 from audiozoo.signal.scales import linear_filters
 from audiozoo.signal.spectral import Window
 
@@ -31,7 +31,6 @@ DeltaMode = Literal["interp", "nearest", "mirror", "constant", "wrap"]
 
 _PADS: dict[str, PadMode] = {"interp": "edge", "nearest": "edge", "mirror": "reflect", "constant": "constant"}
 _PADS |= {"wrap": "wrap"}
-_EXACT = jax.lax.Precision.HIGHEST
 
 
 @functools.lru_cache(maxsize=64)
@@ -48,8 +47,7 @@ def dct_matrix(size: int, count: int, kind: int = 2, norm: DctNorm = "ortho") ->
         matrix = matrix * (1 - constant / 2) if kind == 3 else matrix
     else:
         matrix = matrix * np.sqrt(1 / (2 * size)) * (1 - constant * (1 - np.sqrt(0.5)) * (norm == "ortho"))
-    matrix.flags.writeable = False
-    return matrix
+    return read_only(matrix)
 
 
 def dct(
@@ -68,8 +66,8 @@ def dct(
         ValueError: no such transform, or more coefficients than values.
     """
     matrix = dct_matrix(values.shape[-1], values.shape[-1] if count is None else count, kind, norm)
-    wide = values.astype(jnp.promote_types(values.dtype, jnp.float32))
-    return jnp.matmul(wide, jnp.asarray(matrix, wide.dtype), precision=_EXACT).astype(values.dtype)
+    wide = widened(values)
+    return product(wide, matrix).astype(values.dtype)
 
 
 def lifter_weights(count: int, lifter: float, start: LifterStart = "librosa") -> Float[np.ndarray, " count"]:
@@ -114,7 +112,7 @@ def cepstral_coefficients(
         ValueError: a setting makes no sense.
     """
     energies = jnp.asarray(energies)
-    wide = energies.astype(jnp.promote_types(energies.dtype, jnp.float32)) + offset
+    wide = widened(energies) + offset
     if log == "db":
         levels = power_to_db(wide, amin=floor, top_db=top_db, axes=axes)
     elif log != "ln" or top_db is not None:
@@ -157,7 +155,7 @@ def mfcc(
     """Mel-frequency cepstral coefficients (Davis & Mermelstein, 1980): `mel_spectrogram`, `cepstral_coefficients`."""
     signal = jnp.asarray(signal)
     energies = mel_spectrogram(
-        signal.astype(jnp.promote_types(signal.dtype, jnp.float32)),
+        widened(signal),
         sample_rate=sample_rate,
         n_fft=n_fft,
         hop_length=hop_length,
@@ -210,7 +208,7 @@ def lfcc(
     """Linear-frequency cepstral coefficients (`torchaudio.transforms.LFCC`; its `log_lf=True` as for `mfcc`)."""
     signal = jnp.asarray(signal)
     spectrum = spectral.spectrogram(
-        signal.astype(jnp.promote_types(signal.dtype, jnp.float32)),
+        widened(signal),
         n_fft=n_fft,
         hop_length=hop_length,
         power=power,
@@ -219,7 +217,7 @@ def lfcc(
         pad_mode=pad_mode,
     )
     filters = linear_filters(sample_rate, n_fft, n_filters, low_hz=low_hz, high_hz=high_hz)
-    energies = jnp.matmul(spectrum, jnp.asarray(filters, spectrum.dtype), precision=_EXACT)
+    energies = product(spectrum, filters)
     coefficients = cepstral_coefficients(
         energies, count=n_lfcc, log=log, floor=floor, offset=offset, top_db=top_db, axes=axes, norm=norm
     )
@@ -252,7 +250,7 @@ def delta(
     frames, half = features.shape[-2], width // 2
     if mode == "interp" and frames < width:
         raise ValueError(f"{frames} frames are too few for a width of {width}; only another mode than interp pads them")
-    wide = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+    wide = widened(features)
     # The derivative of degree `order` of a polynomial of that degree is the same everywhere: interpolation at the ends
     # repeats the first and the last whole answer.
     padded = wide if mode == "interp" else _pad_frames(wide, half, mode)
@@ -278,7 +276,7 @@ def add_deltas(
     """
     if order < 0 or window < 1:
         raise ValueError(f"order must not be negative and window positive, not {order} and {window}")
-    wide = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+    wide = widened(features)
     parts, kernel = [wide], np.ones(1)
     slope = np.arange(-window, window + 1) / np.sum(np.arange(-window, window + 1) ** 2)
     for _ in range(order):

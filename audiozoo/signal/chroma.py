@@ -11,6 +11,7 @@ from audiozoo.signal import windows
 from audiozoo.signal.constant_q import Resampler, cqt
 from audiozoo.signal.framing import PadMode
 from audiozoo.signal.notes import hz_to_midi, hz_to_octaves, note_to_hz
+from audiozoo.signal.precision import read_only, widened
 from audiozoo.signal.spectral import magnitude, spectrogram
 from audiozoo.signal.windows import WindowSpec
 
@@ -62,8 +63,7 @@ def chroma_filters(
     if octave_width is not None:
         weights = weights * np.exp(-0.5 * ((position / n_chroma - centre_octave) / octave_width) ** 2)
     weights = np.roll(weights, -3 * (n_chroma // 12), axis=1) if base_c else weights
-    weights.flags.writeable = False
-    return weights
+    return read_only(weights)
 
 
 @functools.cache
@@ -99,8 +99,7 @@ def cq_to_chroma(
     if window is not None:
         first = (len(window) - 1) // 2
         weights = np.stack([np.convolve(column, window)[first : first + n_bins] for column in weights.T], 1)
-    weights.flags.writeable = False
-    return weights
+    return read_only(weights)
 
 
 def chroma_stft(
@@ -138,7 +137,7 @@ def chroma_stft(
         octave_width=octave_width,
         base_c=base_c,
     )
-    wide = energy.astype(jnp.promote_types(energy.dtype, jnp.float32))
+    wide = widened(energy)
     return _normalised(wide @ jnp.asarray(weights, wide.dtype), norm).astype(energy.dtype)
 
 
@@ -214,7 +213,7 @@ def chroma_cens(
     """
     if smoothing is not None and smoothing < 1:
         raise ValueError(f"smoothing takes at least one frame, not {smoothing}")
-    wide = chroma.astype(jnp.promote_types(chroma.dtype, jnp.float32))
+    wide = widened(chroma)
     shares = _normalised(wide, 1.0)
     steps = jnp.mean(jnp.stack([(shares > step).astype(wide.dtype) for step in _CENS_STEPS]), 0)
     if smoothing is not None:
@@ -235,7 +234,7 @@ def tonnetz(chroma: Float[Array, "*batch frames n_chroma"]) -> Float[Array, "*ba
 
     `librosa.feature.tonnetz(chroma=...)`. Silent frames lie in the middle.
     """
-    wide = chroma.astype(jnp.promote_types(chroma.dtype, jnp.float32))
+    wide = widened(chroma)
     turns = np.outer(np.linspace(0, 12, wide.shape[-1], endpoint=False), [7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])
     turns[:, ::2] -= 0.5  # the sines
     basis = np.cos(np.pi * turns) * [1, 1, 1, 1, 0.5, 0.5]

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from audiozoo.signal.precision import wide_dtype
 from audiozoo.signal.rows import by_row, check_range, clear, draw_whole, full_lengths
 
 Transform = Callable[[Array, Array, Array | None], Array]
@@ -58,7 +59,7 @@ def mixup(
 
 
 def _mixed(values: Array, weight: Array, partner: Array) -> Array:
-    share = weight.reshape(-1, *[1] * (values.ndim - 1)).astype(jnp.promote_types(values.dtype, jnp.float32))
+    share = weight.reshape(-1, *[1] * (values.ndim - 1)).astype(wide_dtype(values))
     return (share * values + (1 - share) * values[partner]).astype(values.dtype)
 
 

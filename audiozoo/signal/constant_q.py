@@ -20,6 +20,7 @@ from audiozoo.signal import half_band
 from audiozoo.signal.constant_q_bank import Bank, Octave, analysis_plan, synthesis_plan
 from audiozoo.signal.framing import PadMode, pad, weighted_overlap_add
 from audiozoo.signal.notes import equal_temperament, note_to_hz
+from audiozoo.signal.precision import EXACT, product, widened
 from audiozoo.signal.windows import WindowSpec
 
 Method = Literal["recursive", "direct"]
@@ -313,7 +314,7 @@ def _analyse(
     signal: Float[Array, "*batch time"], bank: Bank, pad_mode: PadMode, resampler: Resampler | None
 ) -> Complex[Array, "*batch frames bins"]:
     """The transform, octave by octave from the top; compiled as a whole, as it is many small steps."""
-    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    signal = widened(signal)
     plan = analysis_plan(bank)
     frames, halvings, parts = 0, 0, []
     for octave in plan:
@@ -413,13 +414,13 @@ def _banded_product(
         for i in range(shifts):
             some = rows[i * step : (i + 1) * step]
             part = blocks[..., i : i + count, : some.shape[0]]
-            total = total + jnp.matmul(part, some, precision=jax.lax.Precision.HIGHEST)
+            total = total + jnp.matmul(part, some, precision=EXACT)
         return total
     rows = jnp.pad(rows, [(0, shifts * step - span), (0, 0)]).reshape(shifts, step, -1)
 
     def add(total: Array, shift: tuple[Array, Array]) -> tuple[Array, None]:
         part = jax.lax.dynamic_slice_in_dim(blocks, shift[0], count, -2)
-        return total + jnp.matmul(part, shift[1], precision=jax.lax.Precision.HIGHEST), None
+        return total + jnp.matmul(part, shift[1], precision=EXACT), None
 
     start = jnp.zeros((*blocks.shape[:-2], count, rows.shape[-1]), blocks.dtype)
     return jax.lax.scan(add, start, (jnp.arange(shifts), rows))[0]
@@ -429,7 +430,7 @@ def _octave_signal(spectrum: Complex[Array, "*batch frames bins"], octave: Octav
     """Frames synthesised from an octave's bins, averaged where they overlap, at the octave's own rate."""
     size, frames = len(octave.kernels), spectrum.shape[-2]
     parts = jnp.concatenate([spectrum.real, spectrum.imag], -1)
-    made = jnp.matmul(parts, jnp.asarray(octave.kernels.T, parts.dtype), precision=jax.lax.Precision.HIGHEST)
+    made = product(parts, octave.kernels.T)
     return weighted_overlap_add(
         made,
         np.ones(size),

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact
 
 from audiozoo.signal import fir
+from audiozoo.signal.precision import widened
 
 Normalisation = Literal["energy", "amplitude"]
 _REACH = 6.0  # scales, over which a Gaussian falls to 1e-8 of its height
@@ -148,7 +149,7 @@ def cwt(
     scales = _checked(scales)
     if not signal.shape[-1] or normalise not in ("energy", "amplitude"):
         raise ValueError(f"want a sample and energy or amplitude, not {signal.shape[-1]} and {normalise!r}")
-    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    signal = widened(signal)
     if isinstance(wavelet, Sampled):
         if normalise != "energy":
             raise ValueError("a wavelet in PyWavelets' convention has the normalisation energy")

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
+from audiozoo.signal.precision import widened
+
 Reference = float | Float[Array | np.ndarray, "*#shape"] | Callable[[Array], Array]
 
 
@@ -70,7 +72,7 @@ def _decibels(
         raise ValueError(f"amin must be positive and top_db not negative, not {amin} and {top_db}")
     if top_db is not None and axes is not None and any(not -values.ndim <= axis < values.ndim for axis in axes):
         raise ValueError(f"an array of shape {values.shape} has no axes {axes} for top_db; axes=None takes all")
-    wide = values.astype(jnp.promote_types(values.dtype, jnp.float32))
+    wide = widened(values)
     if factor == 20:
         wide = jnp.abs(wide)
     reference = jnp.abs(jnp.asarray(ref(wide) if callable(ref) else ref, wide.dtype))
@@ -82,5 +84,5 @@ def _decibels(
 
 def _linear(factor: float, db: Float[Array, "*shape"], ref: float) -> Float[Array, "*shape"]:
     db = jnp.asarray(db)
-    wide = db.astype(jnp.promote_types(db.dtype, jnp.float32))
+    wide = widened(db)
     return (ref * jnp.power(10.0, wide / factor)).astype(db.dtype)

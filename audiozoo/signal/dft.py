@@ -8,16 +8,14 @@ multiplications, and fewer roundings.
 import functools
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import spectral
 from audiozoo.signal.framing import PadMode, Uncovered
+from audiozoo.signal.precision import product
 from audiozoo.signal.spectral import Normalisation, Window, WindowPosition
-
-_EXACT = jax.lax.Precision.HIGHEST  # an accelerator's default would round the factors to bfloat16 or TF32
 
 
 class Parts(NamedTuple):
@@ -44,7 +42,7 @@ def rdft(frames: Float[Array, "*batch size"]) -> Parts:
     inner = (n_fft + 1) // 2  # samples 1 to inner - 1 have a mirror image, n_fft - 1 down to n_fft - inner + 1
     left, right = frames[..., 1:inner], frames[..., n_fft - inner + 1 :][..., ::-1]
     even = jnp.concatenate([frames[..., :1], left + right, frames[..., inner : n_fft // 2 + 1]], axis=-1)
-    return Parts(_product(even, cosines), -_product(left - right, sines))
+    return Parts(product(even, cosines), -product(left - right, sines))
 
 
 def irdft(spectrum: Parts, n_fft: int) -> Float[Array, "*batch n_fft"]:
@@ -54,14 +52,10 @@ def irdft(spectrum: Parts, n_fft: int) -> Float[Array, "*batch n_fft"]:
     cosines, sines = _waves(n_fft)
     weight = np.full((n_fft // 2 + 1, 1), 2 / n_fft)  # a bin stands for its mirror image too, but for the first and,
     weight[:: max(1, n_fft // 2) if n_fft % 2 == 0 else n_fft] = 1 / n_fft  # of an even number, the last
-    even, odd = _product(spectrum.real, weight * cosines.T), -_product(spectrum.imag, weight * sines.T)
+    even, odd = product(spectrum.real, weight * cosines.T), -product(spectrum.imag, weight * sines.T)
     inner = (n_fft + 1) // 2
     left, right = even[..., 1:inner] + odd, even[..., 1:inner] - odd
     return jnp.concatenate([even[..., :1], left, even[..., inner : n_fft // 2 + 1], right[..., ::-1]], axis=-1)
-
-
-def _product(values: Float[Array, "*batch m"], matrix: Float[np.ndarray, "m n"]) -> Float[Array, "*batch n"]:
-    return jnp.matmul(values, jnp.asarray(matrix, values.dtype), precision=_EXACT)
 
 
 def stft_parts(

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import filters
+from audiozoo.signal.precision import EXACT, widened
 
 Start = Literal["one", "first"]
 Setting = float | Float[Array | np.ndarray, " bands"]
@@ -76,7 +77,7 @@ def pcen_with_state(
     Any way of cutting gives the whole's answer. librosa's `zi` is (1 - smoothing) M.
     """
     energies = jnp.asarray(energies)
-    wide = energies.astype(jnp.promote_types(energies.dtype, jnp.float32))
+    wide = widened(energies)
     for name, setting, highest in (("gain", gain, None), ("bias", bias, None), ("power", power, None)):
         _check(name, setting, highest)
     _check("smoothing", smoothing, 1.0)
@@ -123,7 +124,7 @@ def _average_by_block(values: Array, state: Array, b: float) -> Array:
     fading = jnp.asarray((1 - b) ** np.arange(1, size + 1)[:, None], values.dtype)
 
     def step(before: Array, block: Array) -> tuple[Array, Array]:
-        averages = jnp.einsum("ij,...jc->...ic", response, block, precision=jax.lax.Precision.HIGHEST)
+        averages = jnp.einsum("ij,...jc->...ic", response, block, precision=EXACT)
         averages += fading * before[..., None, :]
         return averages[..., -1, :], averages
 

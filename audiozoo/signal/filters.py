@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import fir, state_space
+from audiozoo.signal.precision import wide_dtype, widened
 from audiozoo.signal.state_space import Method, Numbers, StateSpace, library, numbers
 
 Extension = Literal["odd", "even", "constant"]
@@ -51,7 +52,7 @@ def lfilter_with_state(
     The order is max(len(b), len(a)) - 1, and the state is scipy's `zi`. Any way of cutting gives the whole's answer.
     """
     b, a = _normalised(b, a)
-    dtype = jnp.promote_types(signal.dtype, jnp.float32)
+    dtype = wide_dtype(signal)
     order = max(len(b), len(a)) - 1
     start = jnp.zeros((*signal.shape[:-1], order), dtype) if state is None else jnp.asarray(state, dtype)
     if start.shape[-1] != order:
@@ -102,7 +103,7 @@ def sosfilt_with_state(
 ) -> tuple[Float[Array, "*batch time"], Float[Array, "*batch sections 2"]]:
     """`sosfilt` of a piece of a longer signal: with the state that the piece before left (None: rest)."""
     sos = _sections(sos)
-    dtype = jnp.promote_types(signal.dtype, jnp.float32)
+    dtype = wide_dtype(signal)
     batch = signal.shape[:-1]
     start = jnp.zeros((*batch, len(sos), 2), dtype) if state is None else jnp.asarray(state, dtype)
     outputs, ends = signal.astype(dtype), []
@@ -180,7 +181,7 @@ def _forth_and_back(signal: Array, run, initial: Numbers, extension: Extension |
     padding = 0 if extension is None else padding
     if padding < 0 or signal.shape[-1] <= padding:
         raise ValueError(f"a signal of {signal.shape[-1]} samples is too short for {padding} samples of padding")
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     extended = _extended(wide, extension, padding) if padding else wide
     for _ in range(2):
         first = extended[..., :1].reshape(*extended.shape[:-1], *(1,) * np.ndim(initial))

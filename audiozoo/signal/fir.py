@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import windows
+from audiozoo.signal.precision import EXACT, wide_dtype
 from audiozoo.signal.state_space import Numbers, numbers
 
 Mode = Literal["full", "same", "valid"]
@@ -38,7 +39,7 @@ def convolve(
     taps, time = kernel.shape[-1], signal.shape[-1]
     if not taps or mode not in ("full", "same", "valid"):
         raise ValueError(f"want a kernel and a mode (full, same, valid), not {taps} taps and {mode!r}")
-    dtype = jnp.promote_types(signal.dtype, jnp.float32)
+    dtype = wide_dtype(signal)
     batch = jnp.broadcast_shapes(signal.shape[:-1], kernel.shape[:-1])
     if not time:
         full = jnp.zeros((*batch, taps - 1 if mode == "full" else 0), signal.dtype)
@@ -65,7 +66,7 @@ def _by_matrix(signal: Array, kernel: Numbers) -> Array:
     total = 0
     for i in range(before // _BLOCK + 1):
         part = matrix[i * _BLOCK : (i + 1) * _BLOCK]
-        total += jnp.matmul(rows[..., i : i + blocks, :], part, precision=jax.lax.Precision.HIGHEST)
+        total += jnp.matmul(rows[..., i : i + blocks, :], part, precision=EXACT)
     return jnp.asarray(total).reshape(*signal.shape[:-1], -1)[..., :length]
 
 

@@ -9,7 +9,6 @@ say how many there are. Half precision is computed in float32.
 import dataclasses
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -20,6 +19,7 @@ from audiozoo.signal.framing import PadMode, frame, pad, pad_each
 from audiozoo.signal.kaldi import KaldiFrames, KaldiMels, kaldi_fbank
 from audiozoo.signal.mel import MelScale, Triangles, mel_filters
 from audiozoo.signal.normalisation import cmvn
+from audiozoo.signal.precision import product, widened
 
 Lengths = Int[Array | np.ndarray, "*batch"]
 
@@ -71,7 +71,7 @@ class FrontEnd:
         """Magnitudes to the `power`, weighed by the filters; in float32 at least."""
         size, padding = self._geometry()
         signal = jnp.asarray(signal)
-        signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+        signal = widened(signal)
         if lengths is not None and padding:
             signal = pad_each(signal, jnp.asarray(lengths), padding, padding, self.pad_mode)
         else:
@@ -97,7 +97,7 @@ class FrontEnd:
             unit_area=self.unit_area,
             triangles=self.triangles,
         )
-        return jnp.matmul(spectrum, jnp.asarray(filters, spectrum.dtype), precision=jax.lax.Precision.HIGHEST)
+        return product(spectrum, filters)
 
     def finish(
         self,
@@ -146,7 +146,9 @@ def ast_features(
     10.26 s. The authors' own loader also takes the mean from the waveform; do so before, if wanted.
     """
     needed = (AST_LENGTH - 1) * AST_FRAMES.hop_length + AST_FRAMES.size
-    features = kaldi_fbank(_wide(signal)[..., :needed], frames=AST_FRAMES, mels=AST_MELS, lengths=lengths)
+    features = kaldi_fbank(
+        widened(jnp.asarray(signal))[..., :needed], frames=AST_FRAMES, mels=AST_MELS, lengths=lengths
+    )
     missing = AST_LENGTH - features.shape[-2]
     features = jnp.pad(features, [(0, 0)] * (features.ndim - 2) + [(0, missing), (0, 0)])
     return ((features - AST_MEAN) / (2 * AST_DEVIATION)).astype(signal.dtype)
@@ -233,7 +235,7 @@ def wav2vec2_normalise(
     """
     if not epsilon > 0:
         raise ValueError(f"epsilon must be positive, not {epsilon}")
-    centred = cmvn(_wide(signal)[..., None], lengths, variance=False)[..., 0]
+    centred = cmvn(widened(jnp.asarray(signal))[..., None], lengths, variance=False)[..., 0]
     count = signal.shape[-1] if lengths is None else jnp.asarray(lengths)[..., None]
     variance = jnp.sum(jnp.square(centred), -1, keepdims=True) / jnp.maximum(count, 1)
     return (centred / jnp.sqrt(variance + epsilon)).astype(signal.dtype)
@@ -291,10 +293,6 @@ def clap_log_mel(
     repeated = jnp.take_along_axis(signal, source, -1) if time else jnp.zeros(source.shape, signal.dtype)
     settings = CLAP_FUSED if fused else CLAP
     return power_to_db(settings.mel(jnp.where(filled, repeated, 0))).astype(signal.dtype)
-
-
-def _wide(signal: Float[Array, "*batch time"]) -> Float[Array, "*batch time"]:
-    return jnp.asarray(signal).astype(jnp.promote_types(signal.dtype, jnp.float32))
 
 
 def _valid(

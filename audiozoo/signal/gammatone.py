@@ -6,17 +6,16 @@ t³ e^(−2π·1.019·ERB(f)·t) cos(2πft), sampled: four second-order sections
 import functools
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import fir, scales
+from audiozoo.signal.precision import product, read_only, widened
 from audiozoo.signal.spectral import Window, spectrogram
 
 _BANDWIDTH = 1.019  # of a fourth-order gammatone of one ERB (Patterson et al., 1992)
 _DECAYED = 30  # time constants after which a response is below 1e-8 of its peak, which float32 does not tell from zero
-_EXACT = jax.lax.Precision.HIGHEST
 
 
 def gammatone_centres(n_filters: int, *, low_hz: float, high_hz: float) -> Float[np.ndarray, " n_filters"]:
@@ -108,8 +107,7 @@ def gammatone_filters(
     sections = _bank(sample_rate, n_filters, low_hz, highest, width)
     angles = 2 * np.pi * np.arange(n_fft // 2 + 1) / n_fft
     gains = np.prod(_gains(sections, angles[None]), 1).T
-    gains.flags.writeable = False
-    return gains
+    return read_only(gains)
 
 
 def gammatone_spectrogram(
@@ -129,10 +127,10 @@ def gammatone_spectrogram(
     """What a gammatone filter bank lets through, frame by frame: magnitudes (`power` of 1) or energies (2) of bins,
     weighted by the filters' gains to that power and added up."""
     signal = jnp.asarray(signal)
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     spectrum = spectrogram(wide, n_fft=n_fft, hop_length=hop_length, power=power, window=window, center=center)
     gains = gammatone_filters(sample_rate, n_fft, n_filters, low_hz=low_hz, high_hz=high_hz, width=width) ** power
-    return jnp.matmul(spectrum, jnp.asarray(gains, wide.dtype), precision=_EXACT).astype(signal.dtype)
+    return product(spectrum, gains).astype(signal.dtype)
 
 
 def gammatone_filterbank(
@@ -151,7 +149,7 @@ def gammatone_filterbank(
     """
     signal = jnp.asarray(signal)
     highest = scales.check_bank(sample_rate, 1, n_filters, low_hz, high_hz)
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     kernels = _responses(sample_rate, n_filters, low_hz, highest, width)
     outputs = fir.convolve(wide[..., None, :], kernels)[..., : signal.shape[-1]]
     return jnp.swapaxes(outputs, -1, -2).astype(signal.dtype)

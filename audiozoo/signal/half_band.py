@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import windows
+from audiozoo.signal.precision import widened
 
 ATTENUATION = 126.0  # dB, in the stop band; as `resample` by default
 
@@ -51,7 +52,7 @@ def halve(signal: Float[Array, "*batch time"], *, passband: float = 0.9) -> Floa
         even, odd = samples[..., ::2], samples[..., 1::2]
         return 0.5 * even + _between(odd, taps, even.shape[-1], shift=1)
 
-    return _apart(compute, signal.astype(jnp.promote_types(signal.dtype, jnp.float32))).astype(signal.dtype)
+    return _apart(compute, widened(signal)).astype(signal.dtype)
 
 
 def double(signal: Float[Array, "*batch time"], *, passband: float = 0.9) -> Float[Array, "*batch doubled"]:
@@ -68,7 +69,7 @@ def double(signal: Float[Array, "*batch time"], *, passband: float = 0.9) -> Flo
         between = _between(samples, taps, samples.shape[-1], shift=0)
         return jnp.stack([samples, between], -1).reshape(*samples.shape[:-1], -1)
 
-    return _apart(compute, signal.astype(jnp.promote_types(signal.dtype, jnp.float32))).astype(signal.dtype)
+    return _apart(compute, widened(signal)).astype(signal.dtype)
 
 
 def _apart(function: Callable[[Array], Array], signal: Array) -> Array:

@@ -7,6 +7,7 @@ from jaxtyping import Array, Complex, Float, Key
 
 from audiozoo.signal import spectral
 from audiozoo.signal.framing import PadMode
+from audiozoo.signal.precision import widened
 from audiozoo.signal.spectral import Window
 
 
@@ -48,7 +49,7 @@ def griffin_lim(
     samples = hop_length * (frames - 1) + n_fft % 2 if length is None else length
     if (count := spectral.frame_count(samples, n_fft=n_fft, hop_length=hop_length)) != frames:
         raise ValueError(f"{samples} samples have {count} frames of hop {hop_length}; there are {frames} magnitudes")
-    computed = magnitude.astype(jnp.promote_types(magnitude.dtype, jnp.float32))
+    computed = widened(magnitude)
 
     def signal_of(spectrum: Array) -> Array:
         return spectral.istft(

@@ -22,6 +22,7 @@ from audiozoo.signal.framing import frame, mirrored_ends
 from audiozoo.signal.levels import pre_emphasis
 from audiozoo.signal.mel import hz_to_mel, mel_to_hz
 from audiozoo.signal.normalisation import cmvn
+from audiozoo.signal.precision import product, widened
 from audiozoo.signal.scales import triangular_filters
 
 WindowType = Literal["povey", "hanning", "hamming", "blackman", "rectangular", "sine"]
@@ -296,7 +297,7 @@ def _prepared(
     """Each frame's energy before pre-emphasis, and the frame with it and with its window. In float32 at least."""
     if (frames.dither > 0) != (key is not None):
         raise ValueError(f"dither takes a key, and a key takes dither: dither is {frames.dither}, the key {key}")
-    whole = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    whole = widened(signal)
     size, hop, coefficient = frames.size, frames.hop_length, frames.preemphasis_coefficient
     if not frames.snip_edges:
         whole = mirrored_ends(whole, size, hop, None if lengths is None else jnp.asarray(lengths))
@@ -338,7 +339,7 @@ def _mel_energies(
     spectrum = jnp.fft.rfft(prepared, frames.n_fft)
     values = spectral.power(spectrum) if use_power else spectral.magnitude(spectrum)
     filters = kaldi_mel_filters(frames.sample_rate, frames.n_fft, mels, vtln_warp=vtln_warp)
-    return jnp.matmul(values, jnp.asarray(filters, values.dtype), precision=jax.lax.Precision.HIGHEST)
+    return product(values, filters)
 
 
 def _safe_log(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 
 from audiozoo.signal import filters
 from audiozoo.signal.framing import frame
+from audiozoo.signal.precision import wide_dtype, widened
 from audiozoo.signal.resampling import resample
 
 Start = Literal["torchaudio", "librosa", "kaldi"]
@@ -28,7 +29,7 @@ def pre_emphasis(
         ValueError: no such start.
     """
     _known(start)
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     first = wide[..., :1]
     if start == "kaldi":
         first = first * (1 - coefficient)
@@ -48,7 +49,7 @@ def de_emphasis(
 ) -> Float[Array, "*batch time"]:
     """y[n] = x[n] + coefficient y[n - 1], which undoes `pre_emphasis` of the same `start`."""
     _known(start)
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     if start == "kaldi" and signal.shape[-1]:
         wide = wide.at[..., :1].divide(1 - coefficient)
     a = np.array([1.0, -coefficient])
@@ -63,7 +64,7 @@ def de_emphasis(
 def remove_dc(signal: Float[Array, "*batch time"], *, pole: float | None = None) -> Float[Array, "*batch time"]:
     """The signal less its mean; or, causally, through y[n] = x[n] - x[n - 1] + `pole` y[n - 1] (0.995, say)."""
     if pole is None:
-        wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+        wide = widened(signal)
         return (wide - wide.sum(-1, keepdims=True) / max(signal.shape[-1], 1)).astype(signal.dtype)
     return filters.lfilter(signal, np.array([1.0, -1.0]), np.array([1.0, -pole]))
 
@@ -89,13 +90,13 @@ def rms(
     if center:
         edges = [(0, 0)] * (signal.ndim - 1) + [(frame_length // 2, frame_length // 2)]
         signal = jnp.pad(signal, edges)
-    wide = frame(signal, frame_length, hop_length).astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = frame(signal, frame_length, hop_length).astype(wide_dtype(signal))
     return safe_sqrt(jnp.mean(jnp.square(wide), -1)).astype(signal.dtype)
 
 
 def level(signal: Float[Array, "*batch time"]) -> Float[Array, "*batch"]:
     """Root of the mean square of the whole signal; zero of an empty one."""
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     return safe_sqrt(jnp.sum(jnp.square(wide), -1) / max(signal.shape[-1], 1)).astype(signal.dtype)
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from audiozoo.signal import biquads, filters
 from audiozoo.signal.framing import frame
+from audiozoo.signal.precision import widened
 
 _OFFSET, _GATE, _BELOW_MEAN, _BLOCK, _OVERLAP = -0.691, -70.0, 10.0, 0.4, 0.75
 _WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)  # left, right, centre, left surround, right surround
@@ -105,9 +106,7 @@ def _block_energies(
         raise ValueError(f"loudness is measured over 0.4 s, {size} samples here; the signal has {time}")
     if last_block not in ("complete", "rounded"):
         raise ValueError(f"last_block is complete or rounded, not {last_block!r}")
-    weighted = filters.sosfilt(
-        signal.astype(jnp.promote_types(signal.dtype, jnp.float32)), k_weighting(sample_rate, exact=exact)
-    )
+    weighted = filters.sosfilt(widened(signal), k_weighting(sample_rate, exact=exact))
     if last_block == "rounded":
         missing = (round((time - size) / hop)) * hop + size - time
         weighted = jnp.pad(weighted, [(0, 0)] * (signal.ndim - 1) + [(0, max(0, missing))])

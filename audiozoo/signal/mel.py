@@ -10,12 +10,12 @@ from jaxtyping import Array, Float, Key
 
 from audiozoo.signal import inversion, spectral
 from audiozoo.signal.framing import PadMode
+from audiozoo.signal.precision import EXACT, product, read_only, widened
 from audiozoo.signal.scales import check_bank, triangular_filters
 from audiozoo.signal.spectral import Normalisation, Window
 
 MelScale = Literal["slaney", "htk", "kaldi"]
 Triangles = Literal["hertz", "mel"]
-_EXACT = jax.lax.Precision.HIGHEST
 
 # Slaney's Auditory Toolbox (1998): linear up to 1 kHz, logarithmic above, 27 steps for a factor of 6.4.
 _HZ_PER_MEL, _KNEE_HZ, _LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
@@ -97,8 +97,7 @@ def mel_filters(
         triangular_filters(bins, edges) if triangles == "hertz" else triangular_filters(hz_to_mel(bins, scale), mels)
     )
     filters = filters * 2 / (edges[2:] - edges[:-2]) if unit_area else filters
-    filters.flags.writeable = False
-    return filters
+    return read_only(filters)
 
 
 def mel_spectrogram(
@@ -125,7 +124,7 @@ def mel_spectrogram(
     """
     signal = jnp.asarray(signal)
     spectrum = spectral.spectrogram(
-        signal.astype(jnp.promote_types(signal.dtype, jnp.float32)),
+        widened(signal),
         n_fft=n_fft,
         hop_length=hop_length,
         power=power,
@@ -144,7 +143,7 @@ def mel_spectrogram(
         unit_area=unit_area,
         triangles=triangles,
     )
-    return jnp.matmul(spectrum, jnp.asarray(filters, spectrum.dtype), precision=_EXACT).astype(signal.dtype)
+    return product(spectrum, filters).astype(signal.dtype)
 
 
 def inverse_mel(
@@ -180,17 +179,17 @@ def inverse_mel(
     if iterations < 0:
         raise ValueError(f"iterations must not be negative, not {iterations}")
     mel = jnp.asarray(mel)
-    wanted = mel.astype(jnp.promote_types(mel.dtype, jnp.float32))
+    wanted = widened(mel)
     settings = (low_hz, high_hz, scale, unit_area)
     bank, backward, steps = (
         jnp.asarray(part, wanted.dtype) for part in _inversion(sample_rate, n_fft, mel.shape[-1], *settings)
     )
-    start = jnp.maximum(jnp.matmul(wanted, backward, precision=_EXACT), 0)
+    start = jnp.maximum(jnp.matmul(wanted, backward, precision=EXACT), 0)
 
     def turn(state: tuple[Array, Array], ahead: Array) -> tuple[tuple[Array, Array], None]:
         before, here = state
-        error = jnp.matmul(here, bank, precision=_EXACT) - wanted
-        following = jnp.maximum(here - steps * jnp.matmul(error, bank.T, precision=_EXACT), 0)
+        error = jnp.matmul(here, bank, precision=EXACT) - wanted
+        following = jnp.maximum(here - steps * jnp.matmul(error, bank.T, precision=EXACT), 0)
         return (following, following + ahead * (following - before)), None
 
     (spectrum, _), _ = jax.lax.scan(turn, (start, start), jnp.asarray(_momenta(iterations), wanted.dtype))

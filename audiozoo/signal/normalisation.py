@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from audiozoo.signal.precision import widened
+
 _WHOLE_FLOOR, _SLIDING_FLOOR = 1e-20, 1e-10  # Kaldi's, of variances
 Lengths = Int[Array | np.ndarray, "*batch"]
 
@@ -35,7 +37,7 @@ def cmvn(
     Raises:
         ValueError: lengths are not one a clip, or the floor is not positive.
     """
-    wide = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+    wide = widened(features)
     valid = _valid(features, lengths)
     if not floor > 0:
         raise ValueError(f"the floor of variances must be positive, not {floor}")
@@ -76,7 +78,7 @@ def sliding_cmvn(
         ValueError: a window is not positive, or lengths are not one a clip.
     """
     _check_windows(window, min_window)
-    wide = features.astype(jnp.promote_types(features.dtype, jnp.float32))
+    wide = widened(features)
     valid = _valid(features, lengths)
     frames = features.shape[-2]
     if not frames:

@@ -11,6 +11,7 @@ from audiozoo.signal.decibels import power_to_db
 from audiozoo.signal.filters import lfilter
 from audiozoo.signal.framing import PadMode, pad
 from audiozoo.signal.mel import mel_spectrogram
+from audiozoo.signal.precision import widened
 
 Aggregate = Callable[..., Array]  # such as `jnp.mean` or `jnp.median`, with `axis`
 
@@ -36,7 +37,7 @@ def onset_strength(
     `center` it is delayed by as many hops as fit into half a frame.
     """
     mel = mel_spectrogram(
-        signal.astype(jnp.promote_types(signal.dtype, jnp.float32)),
+        widened(signal),
         sample_rate=sample_rate,
         n_fft=n_fft,
         hop_length=hop_length,

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree, Shaped
 
 from audiozoo.signal.framing import frame
+from audiozoo.signal.precision import wide_dtype
 
 _FRAMES_AT_ONCE = 512  # what is worked on together: enough to keep a processor busy, little enough for its caches
 
@@ -31,7 +32,7 @@ def autocorrelate(signal: Float[Array, "*batch time"], *, max_size: int | None =
 
 def _correlate(left: Float[Array, "*batch left"], right: Float[Array, "*batch right"], lags: int) -> Array:
     """Σₙ left[n] right[n + k] for `lags` values of k from zero; in float32 at least."""
-    wide = jnp.promote_types(left.dtype, jnp.float32)
+    wide = wide_dtype(left)
     size = fast_length(max(left.shape[-1] + lags - 1, right.shape[-1]))  # what wraps round falls beyond the lags
     spectrum = jnp.fft.rfft(left.astype(wide), size)
     other = spectrum if right is left else jnp.fft.rfft(right.astype(wide), size)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 
 from audiozoo.signal.framing import PadMode, check_framing, pad
 from audiozoo.signal.periodicity import map_frames, normalised_differences
+from audiozoo.signal.precision import widened
 
 
 class YinPitch(NamedTuple):
@@ -67,7 +68,7 @@ def padded_for_pitch(
 ) -> Float[Array, "*batch padded"]:
     """The signal in float32 at least, with half a frame more at both ends when centred."""
     check_framing(frame_length, hop_length)
-    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    signal = widened(signal)
     return pad(signal, frame_length // 2, frame_length // 2, pad_mode) if center else signal
 
 

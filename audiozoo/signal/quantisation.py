@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from audiozoo.signal.precision import wide_dtype, widened
+
 Law = Literal["mu", "a"]
 _A = 87.6
 
@@ -39,7 +41,7 @@ def _codes(signal: Array, bits: int, key: Array | None) -> Array:
     if not 1 <= bits <= 24:
         raise ValueError(f"want 1 to 24 bits, not {bits}")
     half = 2 ** (bits - 1)
-    scaled = signal.astype(jnp.promote_types(signal.dtype, jnp.float32)) * half
+    scaled = widened(signal) * half
     if key is not None:
         noise = jax.random.uniform(key, (2, *signal.shape), scaled.dtype)
         scaled = scaled + noise[0] - noise[1]
@@ -53,7 +55,7 @@ def signal_to_noise(
 
     For n-bit quantisation of a full-scale sine it is about 6.02 n + 1.76. Of half precision it is float32.
     """
-    dtype = jnp.promote_types(reference.dtype, jnp.float32)
+    dtype = wide_dtype(reference)
     wanted = jnp.sum(jnp.square(reference.astype(dtype)), -1)
     noise = jnp.sum(jnp.square(reference.astype(dtype) - signal.astype(dtype)), -1)
     both = (wanted > 0) & (noise > 0)
@@ -115,7 +117,7 @@ def mu_law_decode(codes: Int[Array, "*shape"], *, levels: int = 256) -> Float[Ar
 def _mu(signal: Array, levels: int) -> Array:
     if levels < 2:
         raise ValueError(f"want at least two levels, not {levels}")
-    wide = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    wide = widened(signal)
     return compress(jnp.clip(wide, -1, 1), parameter=levels - 1)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from audiozoo.signal import windows
+from audiozoo.signal.precision import EXACT, wide_dtype
 
 Quality = Literal["low", "medium", "high", "very_high"]
 Edges = Literal["zeros", "mean", "median", "minimum", "maximum", "line", "edge", "reflect", "symmetric", "wrap"]
@@ -247,7 +248,7 @@ def _convert(signal: Array, spec: _Spec, up: int, down: int) -> Array:
     wanted = -(-time * up // down)
     if not wanted:
         return jnp.zeros((*batch, 0), signal.dtype)
-    dtype = jnp.promote_types(signal.dtype, jnp.float32)
+    dtype = wide_dtype(signal)
     plan = _plan(spec, up, down, wanted)
     weights = jnp.asarray(plan.weights, dtype)
     stretches = -(-wanted // plan.outputs)
@@ -266,7 +267,7 @@ def _one_group(signal: Array, weights: Array, plan: _Plan, stretches: int) -> Ar
     for i in range(shifts):
         rows = weights[0, i * plan.inputs : (i + 1) * plan.inputs]
         part = signal[..., i : i + stretches, : rows.shape[0]]
-        total += jnp.matmul(part, rows, precision=jax.lax.Precision.HIGHEST)
+        total += jnp.matmul(part, rows, precision=EXACT)
     return jnp.asarray(total)
 
 
@@ -277,7 +278,7 @@ def _groups(signal: Array, weights: Array, plan: _Plan, stretches: int) -> Array
     starts = plan.inputs * jnp.arange(stretches)[:, None] + first  # counted by the program: they grow
     signal = _from(signal, plan.first[0], plan.inputs * (stretches - 1) + int(first.max()) + span)
     frames = signal[..., starts[..., None] + jnp.arange(span)]
-    outputs = jnp.einsum("...bpw,pwg->...bpg", frames, weights, precision=jax.lax.Precision.HIGHEST)
+    outputs = jnp.einsum("...bpw,pwg->...bpg", frames, weights, precision=EXACT)
     return outputs.reshape(*signal.shape[:-1], stretches, groups * size)
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Complex, Float
 
 from audiozoo.signal.framing import check_framing
 from audiozoo.signal.periodicity import autocorrelate, map_frames
+from audiozoo.signal.precision import widened
 from audiozoo.signal.spectral import Window, full_window, stft
 
 
@@ -34,7 +35,7 @@ def tempogram(
     """
     check_framing(win_length, 1)
     weights = full_window(win_length, window)
-    envelope = onset_envelope.astype(jnp.promote_types(onset_envelope.dtype, jnp.float32))
+    envelope = widened(onset_envelope)
     frames = envelope.shape[-1]
     if center and frames:
         envelope = _ramped(envelope, win_length // 2)
@@ -101,7 +102,7 @@ def tempo(
         raise ValueError(f"no lag of {len(beats)} is of a tempo below {highest}")
     prior = np.full(len(beats), -np.inf)
     prior[allowed] = -0.5 * (np.log2(beats[allowed] / start) / deviation) ** 2
-    wide = tempogram.astype(jnp.promote_types(tempogram.dtype, jnp.float32))
+    wide = widened(tempogram)
     mean = wide if by_frame else wide.sum(-2) / max(1, wide.shape[-2])  # no frames are as silence
     best = jnp.argmax(jnp.log1p(1e6 * mean) + jnp.asarray(prior, mean.dtype), axis=-1)
     return jnp.asarray(beats, mean.dtype)[best].astype(tempogram.dtype)

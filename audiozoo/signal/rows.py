@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key, Shaped
 
+from audiozoo.signal.precision import wide_dtype
+
 Range = float | Sequence[float]  # one value, or the two ends between which each row draws its own
 
 
@@ -47,7 +49,7 @@ def by_row(
     batch, shape = values.shape[: values.ndim - axes], values.shape[values.ndim - axes :]
     count = math.prod(batch)
     lengths = full_lengths(batch, shape[0], lengths)
-    dtype = jnp.promote_types(values.dtype, jnp.float32)
+    dtype = wide_dtype(values)
 
     def one(key: Array, row: Array, length: Array, *others: Array) -> Any:
         result = function(key, clear(row.astype(dtype), length, axes=axes), length, *others)

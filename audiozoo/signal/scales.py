@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from audiozoo.signal.precision import read_only
+
 BarkScale = Literal["zwicker", "traunmuller", "schroeder", "wang"]
 ErbScale = Literal["glasberg", "slaney"]
 
@@ -132,7 +134,7 @@ def bark_filters(
     highest = check_bank(sample_rate, n_fft, n_barks, low_hz, high_hz)
     lowest, highest = hz_to_bark(low_hz, scale), hz_to_bark(highest, scale)
     edges = bark_to_hz(np.linspace(lowest, highest, n_barks + 2), scale)
-    return _read_only(triangular_filters(np.fft.rfftfreq(n_fft, 1 / sample_rate), edges))
+    return read_only(triangular_filters(np.fft.rfftfreq(n_fft, 1 / sample_rate), edges))
 
 
 @functools.cache
@@ -142,9 +144,4 @@ def linear_filters(
     """Triangles with a peak of one, evenly spaced in hertz (`torchaudio.functional.linear_fbanks`)."""
     highest = check_bank(sample_rate, n_fft, n_filters, low_hz, high_hz)
     edges = np.linspace(low_hz, highest, n_filters + 2)
-    return _read_only(triangular_filters(np.fft.rfftfreq(n_fft, 1 / sample_rate), edges))
-
-
-def _read_only(constant: np.ndarray) -> np.ndarray:
-    constant.flags.writeable = False
-    return constant
+    return read_only(triangular_filters(np.fft.rfftfreq(n_fft, 1 / sample_rate), edges))

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float, Int
 
 from audiozoo.signal.framing import pad
+from audiozoo.signal.precision import widened
 from audiozoo.signal.spectral import magnitude
 
 Gain = Literal["unit", "kymatio"]
@@ -152,7 +153,7 @@ class _Scattering:
             raise ValueError(f"a low-pass filter over {support} samples needs as many, not {self.time}")
         if self.time < 2:
             raise ValueError(f"a scattering transform needs at least two samples, not {self.time}")
-        self.signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+        self.signal = widened(signal)
         self.padded = _padded_length(self.time, support)
         self.before = (self.padded - self.time) // 2
         self.slowest = int(math.log2(support))  # halvings of the rate that the average admits

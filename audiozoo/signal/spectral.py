@@ -21,6 +21,7 @@ from jaxtyping import Array, Complex, Float, Int
 
 from audiozoo.signal import windows
 from audiozoo.signal.framing import PadMode, Uncovered, check_framing, frame, pad, weighted_overlap_add
+from audiozoo.signal.precision import widened
 
 WindowPosition = Literal["centre", "start"]
 Normalisation = Literal["none", "frame_length", "window", "magnitude"]
@@ -154,7 +155,7 @@ def windowed_frames(
         raise ValueError(f"samples must be real floating-point numbers along an axis, not {signal.dtype}{signal.shape}")
     size, window = _sizes(n_fft, window, window_position)
     check_framing(size, hop_length)
-    signal = signal.astype(jnp.promote_types(signal.dtype, jnp.float32))
+    signal = widened(signal)
     reach = size // 2 if center else 0
     if reach:
         signal = pad(signal, reach, reach, pad_mode)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from audiozoo.signal.decibels import power_to_db
 from audiozoo.signal.framing import frame, pad
+from audiozoo.signal.precision import wide_dtype, widened
 
 Frequencies = Float[Array | np.ndarray, "*batch bins"]
 
@@ -86,7 +87,7 @@ def spectral_flatness(
     """
     if not (power > 0 and floor > 0):
         raise ValueError(f"power and floor must be positive, not {power} and {floor}")
-    values = jnp.maximum(_power(_widened(spectrogram), power), floor)
+    values = jnp.maximum(_power(widened(spectrogram), power), floor)
     return (jnp.exp(jnp.mean(jnp.log(values), axis=-1)) / jnp.mean(values, axis=-1)).astype(spectrogram.dtype)
 
 
@@ -185,16 +186,12 @@ def zero_crossing_rate(
     if center:
         negative = pad(negative, frame_length // 2, frame_length // 2, "edge")
     changes = jnp.concatenate([jnp.zeros_like(negative[..., :1]), negative[..., 1:] != negative[..., :-1]], axis=-1)
-    counts = frame(changes.astype(jnp.promote_types(signal.dtype, jnp.float32)), frame_length, hop_length)
+    counts = frame(changes.astype(wide_dtype(signal)), frame_length, hop_length)
     return (counts[..., 1:].sum(-1) / frame_length).astype(signal.dtype)
 
 
-def _widened(values: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    return values.astype(jnp.promote_types(values.dtype, jnp.float32))
-
-
 def _wide(spectrogram: Float[Array, "*batch frames bins"], frequencies: Frequencies) -> tuple[Array, Array]:
-    values = _widened(spectrogram)
+    values = widened(spectrogram)
     if frequencies.shape[-1] != values.shape[-1]:
         raise ValueError(f"{frequencies.shape[-1]} frequencies are not those of {values.shape[-1]} bins")
     return values, jnp.asarray(frequencies, values.dtype)

@@ -17,11 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from audiozoo.signal.precision import EXACT
+
 Method = Literal["blocked", "scan", "associative"]
 Numbers = Array | np.ndarray
 _BLOCK = 64  # samples; a product takes 2 _BLOCK operations a sample whatever the order
 _ROW = 64  # elements of a row of starts, about, one level up and above
-_EXACT = jax.lax.Precision.HIGHEST
 
 
 class StateSpace(NamedTuple):
@@ -61,8 +62,8 @@ def _scan(system: StateSpace, signal: Array, state: Array) -> tuple[Array, Array
     a, b, c, d = (jnp.asarray(part, signal.dtype) for part in system)
 
     def step(z: Array, x: Array) -> tuple[Array, Array]:
-        following = jnp.matmul(z, a.T, precision=_EXACT) + x[..., None] * b
-        return following, jnp.matmul(z, c, precision=_EXACT) + d * x
+        following = jnp.matmul(z, a.T, precision=EXACT) + x[..., None] * b
+        return following, jnp.matmul(z, c, precision=EXACT) + d * x
 
     state, outputs = jax.lax.scan(step, state, jnp.moveaxis(signal, -1, 0))
     return jnp.moveaxis(outputs, 0, -1), state
@@ -73,15 +74,15 @@ def _associative(system: StateSpace, signal: Array, state: Array) -> tuple[Array
 
     def combine(first: tuple[Array, Array], second: tuple[Array, Array]) -> tuple[Array, Array]:
         return (
-            jnp.einsum("tij,tjk->tik", second[0], first[0], precision=_EXACT),
-            jnp.einsum("tij,t...j->t...i", second[0], first[1], precision=_EXACT) + second[1],
+            jnp.einsum("tij,tjk->tik", second[0], first[0], precision=EXACT),
+            jnp.einsum("tij,t...j->t...i", second[0], first[1], precision=EXACT) + second[1],
         )
 
     driven = jnp.moveaxis(signal, -1, 0)[..., None] * b
-    driven = driven.at[0].add(jnp.matmul(state, a.T, precision=_EXACT))
+    driven = driven.at[0].add(jnp.matmul(state, a.T, precision=EXACT))
     _, states = jax.lax.associative_scan(combine, (jnp.broadcast_to(a, (len(driven), *a.shape)), driven))
     before = jnp.moveaxis(jnp.concatenate([state[None], states[:-1]]), 0, -2)
-    return jnp.matmul(before, c, precision=_EXACT) + d * signal, states[-1]
+    return jnp.matmul(before, c, precision=EXACT) + d * signal, states[-1]
 
 
 def _blocked(system: StateSpace, signal: Array, state: Array) -> tuple[Array, Array]:
@@ -99,13 +100,13 @@ def _blocked(system: StateSpace, signal: Array, state: Array) -> tuple[Array, Ar
     rows = jnp.pad(signal, [(0, 0)] * len(batch) + [(0, blocks * size - time)]).reshape(*batch, blocks, size)
     starts = state[..., None, :]
     if blocks > 1:
-        pushes = jnp.matmul(rows[..., :-1, :], cast(to_state), precision=_EXACT)
+        pushes = jnp.matmul(rows[..., :-1, :], cast(to_state), precision=EXACT)
         starts = jnp.concatenate([starts, _ends(powers[size], pushes, state)], -2)
-    outputs = jnp.matmul(rows, cast(toeplitz), precision=_EXACT)
-    outputs += jnp.matmul(starts, cast(from_state), precision=_EXACT)
+    outputs = jnp.matmul(rows, cast(toeplitz), precision=EXACT)
+    outputs += jnp.matmul(starts, cast(from_state), precision=EXACT)
     last = time - (blocks - 1) * size  # samples in the last block
-    end = jnp.matmul(starts[..., -1, :], cast(powers[last].T), precision=_EXACT)
-    end += jnp.matmul(rows[..., -1, :last], cast(to_state[size - last :]), precision=_EXACT)
+    end = jnp.matmul(starts[..., -1, :], cast(powers[last].T), precision=EXACT)
+    end += jnp.matmul(rows[..., -1, :last], cast(to_state[size - last :]), precision=EXACT)
     return outputs.reshape(*batch, -1)[..., :time], end
 
 
@@ -124,18 +125,18 @@ def _ends(step: Numbers, pushes: Array, state: Array) -> Array:
     cast = lambda part: jnp.asarray(part, pushes.dtype)
     padding = [(0, 0)] * len(batch) + [(0, groups * size - count), (0, 0)]
     rows = jnp.pad(pushes, padding).reshape(*batch, groups, size * order)
-    ends = jnp.matmul(rows, cast(within), precision=_EXACT)
+    ends = jnp.matmul(rows, cast(within), precision=EXACT)
     starts = state[..., None, :]
     if groups > 1:
         starts = jnp.concatenate([starts, _ends(powers[size], ends[..., :-1, -order:], state)], -2)
-    ends += jnp.matmul(starts, cast(carried), precision=_EXACT)
+    ends += jnp.matmul(starts, cast(carried), precision=EXACT)
     return ends.reshape(*batch, groups * size, order)[..., :count, :]
 
 
 def _powers(a: Numbers, count: int) -> Numbers:
     """A to the powers 0 to `count`, by doubling."""
     xp = library(a)
-    multiply = (lambda x, y: jnp.matmul(x, y, precision=_EXACT)) if xp is jnp else np.matmul
+    multiply = (lambda x, y: jnp.matmul(x, y, precision=EXACT)) if xp is jnp else np.matmul
     powers = xp.stack([xp.eye(len(a), dtype=a.dtype), a])
     while len(powers) <= count:
         powers = xp.concatenate([powers, multiply(powers[1:], powers[-1])])
