@@ -106,7 +106,16 @@ def nearest(model: Model) -> str:
     Raises:
         TypeError: not a model of the zoo.
     """
-    return _card_of(model, {})[0]
+    family = [name for name, card in PRESETS.items() if type(card.model) is type(model)]
+    if not family:
+        raise TypeError(f"{type(model).__name__} is no model of the zoo, nor a name of one")
+    settings = _fields(model.config)
+
+    def likeness(name: str) -> int:
+        theirs = _fields(PRESETS[name].model.config)
+        return sum(theirs[key] == settings[key] for key in settings)
+
+    return max(family, key=likeness)
 
 
 def is_name(text: str) -> bool:
@@ -223,18 +232,8 @@ def _card_of(model: Model, changes: Mapping[str, Any]) -> tuple[str, Preset]:
     """The preset that a model is the most like, with this model in it."""
     if changes:
         raise TypeError(f"a model has its settings; {_alternatives([*changes])} can only be told beside a name")
-    family = {name: card for name, card in PRESETS.items() if type(card.model) is type(model)}
-    if not family:
-        raise TypeError(f"{type(model).__name__} is no model of the zoo, nor a name of one")
-    settings = _fields(model.config)
-
-    def likeness(name: str) -> int:
-        theirs = _fields(family[name].model.config)
-        return sum(theirs[key] == settings[key] for key in settings)
-
-    name = max(family, key=likeness)
-    changed = {**settings, "dtype": model.dtype}
-    return name, _changed(name, changed)
+    name = nearest(model)
+    return name, _changed(name, {**_fields(model.config), "dtype": model.dtype})
 
 
 def _family(card: Preset) -> list[Any]:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from audiozoo.data import printable
 from audiozoo.data.files import replacing
 
 DPI = 120
+MOST_COLUMNS = 3000  # more than a picture has pixels; longer audio is averaged
 LEFT, RIGHT = 0.85, 1.0  # inches beside the axes
 INK, MUTED = "#1f2937", "#6b7280"
 
@@ -58,6 +60,32 @@ def picture(path: str | os.PathLike[str]) -> Iterator[Any]:
         yield figure
         with replacing(path) as scratch:
             figure.savefig(scratch)
+
+
+def frames_to_a_column(frames: float, block: int) -> int:
+    """How many frames a column averages, so that there are no more than `MOST_COLUMNS`: a divisor of a block's number.
+
+    Columns then do not cross the blocks that a long recording comes in.
+    """
+    divisors = (count for count in range(1, block + 1) if block % count == 0)
+    return next((count for count in divisors if frames / count <= MOST_COLUMNS), block)
+
+
+def averaged(frames: Float[np.ndarray, "frames rows"], count: int) -> Float[np.ndarray, "columns rows"]:
+    """Columns of `count` frames each, and one of what is left."""
+    starts = np.arange(0, len(frames), count)
+    return np.add.reduceat(frames, starts) / np.diff(starts, append=len(frames))[:, None]
+
+
+def below_loudest(
+    power: Float[np.ndarray, "..."], *, range_db: float, least: float, floor_db: float
+) -> Float[np.ndarray, "..."]:
+    """Decibels from `-range_db` to 0, that of the loudest, or of `floor_db` where all is less: silence is dark.
+
+    Powers below `least` count as that.
+    """
+    decibels = 10 * np.log10(np.maximum(power, least))
+    return np.maximum(decibels - max(decibels.max(), floor_db), -range_db)
 
 
 def check_name(path: str | os.PathLike[str]) -> None:

@@ -20,7 +20,6 @@ from audiozoo.signal import mel, spectral
 
 SAMPLE_RATE = 16_000
 N_FFT, HOP, N_MELS = 512, 160, 96
-MOST_COLUMNS = 3000  # more than a picture has pixels; longer audio is averaged
 MOST_FRAMES = 12_000  # of pitch; of more, only every so many are drawn
 BLOCK_SECONDS = 30
 RANGE_DB = 70
@@ -237,21 +236,15 @@ def _overview(audio: Any, sample_rate: int | None) -> Overview:
         samples, size = load_audio(audio, SAMPLE_RATE, source_rate=sample_rate), BLOCK_SECONDS * SAMPLE_RATE
         seconds = len(samples) / SAMPLE_RATE
         blocks = (samples[start : start + size] for start in range(0, len(samples), size))
-    hops = BLOCK_SECONDS * SAMPLE_RATE // HOP
-    divisors = (hop for hop in range(1, hops + 1) if hops % hop == 0)  # columns that do not cross blocks
-    merge = next((hop for hop in divisors if seconds * SAMPLE_RATE / HOP / hop <= MOST_COLUMNS), hops)
+    merge = canvas.frames_to_a_column(seconds * SAMPLE_RATE / HOP, BLOCK_SECONDS * SAMPLE_RATE // HOP)
     low, high, power, total = [], [], [], 0
     for block in blocks:
         total += len(block)
         starts = np.arange(0, len(block), merge * HOP)
         low.append(np.minimum.reduceat(block, starts))
         high.append(np.maximum.reduceat(block, starts))
-        each = _mel_power(block)
-        starts = np.arange(0, len(each), merge)
-        counts = np.diff(starts, append=len(each))
-        power.append(np.add.reduceat(each, starts) / counts[:, None])
-    decibels = 10 * np.log10(np.maximum(np.concatenate(power), 1e-12))
-    decibels = np.maximum(decibels - max(decibels.max(), -80.0), -RANGE_DB)  # so silence is dark, not loudest
+        power.append(canvas.averaged(_mel_power(block), merge))
+    decibels = canvas.below_loudest(np.concatenate(power), range_db=RANGE_DB, least=1e-12, floor_db=-80.0)
     covered = len(decibels) * merge * HOP / SAMPLE_RATE
     return Overview(total / SAMPLE_RATE, np.concatenate(low), np.concatenate(high), decibels, covered)
 

@@ -24,7 +24,6 @@ from audiozoo.data.audio import header
 from audiozoo.pipelines import canvas
 from audiozoo.pipelines.spectrogram_kinds import KINDS, Kind
 
-MOST_COLUMNS = 3000  # more than a picture has pixels; longer audio is averaged
 WANTED_COLUMNS = 1200  # at least, where hops can be that short
 RANGE_DB = 80.0
 LOWEST_RATE, HIGHEST_RATE = 1000, 48_000  # hertz, that recordings are looked at; others are resampled
@@ -100,21 +99,19 @@ def columns(
     longest = hop * max(1, round(chosen.block_seconds * rate / hop))
     size = min(longest, hop * (1 << max(0, int(np.ceil(seconds * rate / hop)) - 1).bit_length()))
     margin = hop * -(-round(chosen.margin_seconds * rate) // hop)
-    merge = _merge(size // hop, seconds * rate / hop)
+    merge = canvas.frames_to_a_column(seconds * rate / hop, size // hop)
     found, samples = [], 0
     for padded, own in _with_neighbours(blocks, size, margin):
         samples += own
         frames = np.asarray(_frames(chosen, padded, rate, hop, margin // hop, size // hop), np.float64)
         frames = frames[: -(-own // hop)]
-        starts = np.arange(0, len(frames), merge)
         if progress is not None:
             progress(samples / rate)
-        found.append(np.add.reduceat(frames, starts) / np.diff(starts, append=len(frames))[:, None])
+        found.append(canvas.averaged(frames, merge))
     values = np.concatenate(found)
     covered = len(values) * merge * hop / rate
     if chosen.is_power:
-        values = 10 * np.log10(np.maximum(values, 1e-20))
-        values = np.maximum(values - max(values.max(), -120.0), -RANGE_DB)  # so silence is dark, not loudest
+        values = canvas.below_loudest(values, range_db=RANGE_DB, least=1e-20, floor_db=-120.0)
     return Columns(values, rate, hop, samples / rate, covered)
 
 
@@ -143,12 +140,6 @@ def _hop(kind: Kind, rate: int, seconds: float) -> int:
     shortest, longest = kind.hops
     wanted = max(seconds * rate / WANTED_COLUMNS, 1)
     return int(np.clip(1 << int(np.log2(wanted)), shortest, longest))
-
-
-def _merge(block: int, frames: float) -> int:
-    """Frames to a column: a divisor of a block's, so that columns do not cross blocks."""
-    divisors = (count for count in range(1, block + 1) if block % count == 0)
-    return next((count for count in divisors if frames / count <= MOST_COLUMNS), block)
 
 
 def _with_neighbours(blocks: Iterable[np.ndarray], size: int, margin: int) -> Iterator[tuple[np.ndarray, int]]:

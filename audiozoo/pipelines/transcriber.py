@@ -21,6 +21,7 @@ import numpy as np
 
 from audiozoo import zoo
 from audiozoo.data import AudioError, load_audio, printable, stream_audio
+from audiozoo.models.preset import Model
 from audiozoo.models.whisper import Whisper
 from audiozoo.pipelines import moves
 from audiozoo.pipelines.choice import Choice, chosen
@@ -47,13 +48,13 @@ class Transcriber:
     offline: bool | None = None  # where `voice_activity` may come from, as for `audiozoo.load`
 
     @functools.cached_property
-    def voice_activity(self) -> Mapping[str, Any]:
-        """What the option `vad` needs: the weights of the model that finds speech, loaded once, when first asked for.
+    def voice_activity(self) -> tuple[Model, Mapping[str, Any]]:
+        """What the option `vad` needs: the model that finds speech and its weights, loaded once, when first asked for.
 
         Raises:
             audiozoo.zoo.WeightsUnavailable: as `audiozoo.load`.
         """
-        return zoo.load(VOICE_ACTIVITY, offline=self.offline)[1]
+        return zoo.load(VOICE_ACTIVITY, offline=self.offline)
 
     @classmethod
     def load(
@@ -251,14 +252,14 @@ class _Source:
             self._read += len(block)
             yield block
 
-    def speech(self, variables: Mapping[str, Any], progress: Progress | None) -> list[Span]:
+    def speech(self, model: Choice, progress: Progress | None) -> list[Span]:
         """Where there is speech, with faster-whisper's settings: long pauses only, and wide margins."""
         if self._path is None and not len(self._samples):
             return []
         found = detect_speech(
             self._samples if self._path is None else self._path,
             sample_rate=SAMPLE_RATE if self._path is None else None,
-            model=(zoo.create(VOICE_ACTIVITY), variables),
+            model=model,
             progress=progress,
             min_speech_duration=0.0,
             min_silence_duration=2.0,

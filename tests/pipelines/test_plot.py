@@ -123,7 +123,7 @@ def test_hours_take_no_more_memory_than_minutes(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert overview.seconds == 7200 and len(overview.low) <= plot.MOST_COLUMNS
+    assert overview.seconds == 7200 and len(overview.low) <= plot.canvas.MOST_COLUMNS
     assert peak < 30e6, f"{peak / 1e6:.0f} MB"  # the samples alone would be 460 MB
 
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from audiozoo.data import AudioError
-from audiozoo.pipelines import draw_spectrogram, spectrograms
+from audiozoo.pipelines import canvas, draw_spectrogram, spectrograms
 from audiozoo.pipelines.spectrograms import KINDS, columns
 
 RATE = 16_000
@@ -88,7 +88,7 @@ def test_hours_take_no_more_memory_than_minutes(tmp_path):
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found.seconds == 7200 and len(found.values) <= spectrograms.MOST_COLUMNS
+    assert found.seconds == 7200 and len(found.values) <= canvas.MOST_COLUMNS
     assert told[-1] == 7200 and len(told) > 200
     assert peak < 10e6, f"{peak / 1e6:.0f} MB"  # the samples alone would be 29 MB
 
