@@ -190,7 +190,7 @@ def pitch(
 @app.command()
 def spectrogram(
     files: Files,
-    kind: Annotated[str, typer.Option("--kind", "-k", help="What is drawn; an unknown one lists them all.")] = ("mel"),
+    kind: Annotated[str, typer.Option("--kind", "-k", help="What is drawn; an unknown one lists them all.")] = "mel",
     output: Annotated[
         Path | None,
         typer.Option("--output", help="The picture: png, pdf, svg, …; by default NAME.KIND.png here.", metavar="PNG"),
@@ -340,11 +340,12 @@ def _prepare() -> None:
 
 def _forget_half_written(folder: Path) -> None:
     """A program without the time of its last use, as a killed process leaves it, would keep JAX from adding others."""
-    for program in folder.glob("*-cache"):
-        used = program.with_name(f"{program.name.removesuffix('-cache')}-atime")
-        with contextlib.suppress(OSError):
-            if not used.exists() and program.stat().st_mtime < time.time() - 60:  # it may be being written just now
-                program.unlink()
+    names = set(os.listdir(folder)) if folder.is_dir() else set()  # one look for all, as every command does this
+    for name in names:
+        if name.endswith("-cache") and f"{name.removesuffix('-cache')}-atime" not in names:
+            with contextlib.suppress(OSError):
+                if (folder / name).stat().st_mtime < time.time() - 60:  # it may be being written just now
+                    (folder / name).unlink()
 
 
 def _known(look_up: Any, name: str) -> Any:
